@@ -1,0 +1,432 @@
+//! Executable content (W3C SCXML 1.0 section 4 and 6.2-6.3), and the datamodel's side of it.
+
+use crate::event::{Data, Queued};
+use crate::exports_types::{Command, EventKind, Failure, LogEntry, Request, Send};
+use crate::js::{Thrown, Value};
+use crate::realm::Compiled;
+use crate::session::{quote, Session, Stop};
+use pointsman_chart::{self as chart, Attribute, BlockId, Content, DoneData, ExprId, Instruction, Op, Param};
+
+/// Type URI of the SCXML Event I/O Processor.
+const SCXML: &str = "http://www.w3.org/TR/scxml/#SCXMLEventProcessor";
+
+/// Elements that a `foreach` may visit.
+const MAX_FOREACH: u32 = 1 << 20;
+
+fn error(message: impl Into<String>) -> Stop {
+    Stop::Error { event: "error.execution", message: message.into() }
+}
+
+impl Session {
+    /// Runs a block. An error in it ends the block, and becomes an event.
+    pub fn run_block(&mut self, block: BlockId) -> Result<(), Failure> {
+        let chart = self.chart;
+        for instruction in &chart.blocks[usize::from(block)] {
+            match self.run(instruction) {
+                Ok(()) => {}
+                Err(Stop::Error { event: "", .. }) => break, // already told, inside a nested block
+                Err(stop) => {
+                    let sendid = match &instruction.op {
+                        Op::Send(send) => send.id.clone(),
+                        _ => None,
+                    };
+                    self.stopped(stop, instruction.at, sendid)?;
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs a block inside another element: an error ends the outer block as well, and is told once.
+    fn run_nested(&mut self, block: BlockId) -> Result<(), Stop> {
+        let chart = self.chart;
+        for instruction in &chart.blocks[usize::from(block)] {
+            match self.run(instruction) {
+                Ok(()) => {}
+                Err(stop @ Stop::Error { event: "", .. }) => return Err(stop),
+                Err(stop) => {
+                    let sendid = match &instruction.op {
+                        Op::Send(send) => send.id.clone(),
+                        _ => None,
+                    };
+                    // Placed: the elements around this one must not add their own places to a limit's message.
+                    self.stopped(stop, instruction.at, sendid).map_err(Stop::Placed)?;
+                    return Err(Stop::Error { event: "", message: String::new() });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn run(&mut self, instruction: &'static Instruction) -> Result<(), Stop> {
+        match &instruction.op {
+            Op::Raise(name) => {
+                self.enqueue(Queued::new(name.as_str().into(), EventKind::Internal))?;
+                Ok(())
+            }
+            Op::If(branches) => {
+                for (cond, block) in branches {
+                    // A condition that fails counts as false (W3C SCXML 5.9.1), and its error is told.
+                    let holds = match cond {
+                        None => true,
+                        Some(c) => match self.condition(*c) {
+                            Ok(b) => b,
+                            Err(stop) => {
+                                let at = self.chart.expressions[usize::from(*c)].at;
+                                self.stopped(stop, at, None).map_err(Stop::Placed)?;
+                                false
+                            }
+                        },
+                    };
+                    if holds {
+                        return self.run_nested(*block);
+                    }
+                }
+                Ok(())
+            }
+            Op::Foreach { array, item, index, body } => self.foreach(*array, *item, *index, *body),
+            Op::Log { label, expr, level } => {
+                let text = match expr {
+                    Some(e) => self.eval(*e)?.display()?,
+                    None => String::new(),
+                };
+                let entry = LogEntry { label: label.clone(), text, level: *level };
+                Ok(self.out.log(&self.limits, entry)?)
+            }
+            Op::Assign(a) => {
+                let value = self.content(&a.value)?;
+                self.assign(a.location, value, false)
+            }
+            Op::Script(s) => self.run_script(*s),
+            Op::Send(send) => self.send(send),
+            Op::Cancel(id) => {
+                let id = self.attribute(id)?;
+                Ok(self.out.command(&self.limits, Command::Cancel(id))?)
+            }
+            Op::Request(r) => self.request(r),
+        }
+    }
+
+    /// Value of an expression.
+    pub fn eval(&self, e: ExprId) -> Result<Value, Stop> {
+        match &self.compiled[usize::from(e)] {
+            Compiled::Ready(f) => Ok(f.call(&mut [])?),
+            Compiled::Broken(text) => Err(error(format!("`{}`: {text}", self.chart.expressions[usize::from(e)].text))),
+        }
+    }
+
+    /// Truth of an expression.
+    pub fn condition(&self, e: ExprId) -> Result<bool, Stop> {
+        Ok(self.eval(e)?.truthy()?)
+    }
+
+    /// Runs a program in the global scope.
+    pub fn run_script(&mut self, e: ExprId) -> Result<(), Stop> {
+        match &self.compiled[usize::from(e)] {
+            Compiled::Ready(program) => Ok(program.run().map(drop)?),
+            Compiled::Broken(text) => Err(error(text.clone())),
+        }
+    }
+
+    /// Sets a location. `creating` is for `data`, whose item exists without having been assigned.
+    pub fn assign(&mut self, location: ExprId, value: Value, creating: bool) -> Result<(), Stop> {
+        let text = &self.chart.expressions[usize::from(location)].text;
+        match &self.compiled[usize::from(location)] {
+            Compiled::Ready(f) => {
+                f.call(&mut [value.raw()]).map(drop).map_err(|t| told(t, text, creating))
+            }
+            Compiled::Broken(why) => Err(error(format!("`{text}` is not a location that can be set: {why}"))),
+        }
+    }
+
+    /// A value given in the document.
+    pub fn content(&self, content: &Content) -> Result<Value, Stop> {
+        match content {
+            Content::None => Ok(Value::undefined()),
+            Content::Expr(e) => self.eval(*e),
+            Content::Json(json) => Ok(Value::parse(json)?),
+            Content::Text(text) => Ok(Value::string(text)?),
+        }
+    }
+
+    fn attribute(&self, a: &Attribute) -> Result<String, Stop> {
+        match a {
+            Attribute::Literal(text) => Ok(text.clone()),
+            Attribute::Expr(e) => Ok(self.eval(*e)?.text()?),
+        }
+    }
+
+    /// W3C SCXML 4.6: over a copy, so that the body may change the array.
+    fn foreach(&mut self, array: ExprId, item: ExprId, index: Option<ExprId>, body: BlockId) -> Result<(), Stop> {
+        let value = self.eval(array)?;
+        if !value.is_array() {
+            return Err(error("`array` of foreach is not an array"));
+        }
+        let length: u32 = value.get("length")?.text()?.parse().unwrap_or(u32::MAX);
+        if length > MAX_FOREACH {
+            return Err(error(format!("foreach over {length} elements, at most {MAX_FOREACH} are allowed")));
+        }
+        let mut items = Vec::new();
+        for i in 0..length {
+            items.push(value.index(i)?);
+        }
+        // Both names must be legal even when there is nothing to visit.
+        for setter in [Some(item), index].into_iter().flatten() {
+            if let Compiled::Broken(why) = &self.compiled[usize::from(setter)] {
+                let text = &self.chart.expressions[usize::from(setter)].text;
+                return Err(error(format!("`{text}` is not a name for a variable: {why}")));
+            }
+        }
+        if items.is_empty() {
+            self.declare(item)?;
+            index.map_or(Ok(()), |i| self.declare(i))?;
+        }
+        for (i, value) in items.into_iter().enumerate() {
+            self.assign(item, value, true)?;
+            if let Some(index) = index {
+                self.assign(index, Value::number(i as f64), true)?;
+            }
+            self.run_nested(body)?;
+        }
+        Ok(())
+    }
+
+    /// `foreach` over nothing still declares its variables.
+    fn declare(&mut self, item: ExprId) -> Result<(), Stop> {
+        let global = crate::js::global();
+        let name = &self.chart.expressions[usize::from(item)].text;
+        if global.get(name)?.is_undefined() {
+            global.set(name, Value::undefined())?;
+        }
+        Ok(())
+    }
+
+    /// Names and values as one object; a name that comes twice becomes an array (W3C SCXML C.1 leaves it open).
+    fn object(&self, params: &[Param]) -> Result<Value, Stop> {
+        let object = Value::object()?;
+        for p in params {
+            object.set(&p.name, self.eval(p.expr)?)?;
+        }
+        Ok(object)
+    }
+
+    /// `donedata`: a `param` that fails is left out and told; `content` that fails gives nothing.
+    pub fn done_data(&mut self, d: &'static DoneData) -> Result<Data, Failure> {
+        if let Some(content) = &d.content {
+            let at = self.expression_position(content);
+            return match self.content(content) {
+                Ok(v) if v.is_undefined() => Ok(Data::None),
+                Ok(v) => Ok(Data::Js(v)),
+                Err(stop) => self.stopped(stop, at, None).map(|()| Data::None),
+            };
+        }
+        self.params(&d.params).map(|p| p.map_or(Data::None, Data::Js))
+    }
+
+    fn expression_position(&self, content: &Content) -> chart::Position {
+        match content {
+            Content::Expr(e) => self.chart.expressions[usize::from(*e)].at,
+            _ => chart::Position::default(),
+        }
+    }
+
+    /// Adds a `param` to the object, which is made for the first one that has a value.
+    fn param(&self, p: &Param, object: &mut Option<Value>) -> Result<(), Stop> {
+        let value = self.eval(p.expr)?;
+        let object = match object {
+            Some(o) => o,
+            None => object.insert(Value::object()?),
+        };
+        Ok(object.set(&p.name, value)?)
+    }
+
+    /// `param`s as an object, those that fail left out (W3C SCXML 5.7). `None` where none has a value.
+    fn params(&mut self, params: &'static [Param]) -> Result<Option<Value>, Failure> {
+        if params.is_empty() {
+            return Ok(None);
+        }
+        let mut object = None;
+        for p in params {
+            if let Err(stop) = self.param(p, &mut object) {
+                self.stopped(stop, self.chart.expressions[usize::from(p.expr)].at, None)?;
+            }
+        }
+        Ok(object)
+    }
+
+    fn send(&mut self, send: &'static chart::Send) -> Result<(), Stop> {
+        let id = match (&send.id, send.idlocation) {
+            (Some(id), _) => Some(id.clone()),
+            (None, Some(location)) => {
+                let id = self.new_id("send");
+                self.assign(location, Value::string(&id)?, false)?;
+                Some(id)
+            }
+            (None, None) => None,
+        };
+        self.send_as(send, id.clone()).map_err(|stop| match stop {
+            // The id of this send, also where it was generated, belongs into the error event.
+            Stop::Error { event, message } if send.id.is_none() && id.is_some() && !event.is_empty() => {
+                let at = send.event.as_ref().map_or_else(chart::Position::default, |a| self.position_of(a));
+                match self.raise_error(event, at, message, id) {
+                    Ok(()) => Stop::Error { event: "", message: String::new() },
+                    Err(f) => Stop::Limit(f),
+                }
+            }
+            other => other,
+        })
+    }
+
+    fn position_of(&self, a: &Attribute) -> chart::Position {
+        match a {
+            Attribute::Expr(e) => self.chart.expressions[usize::from(*e)].at,
+            Attribute::Literal(_) => chart::Position::default(),
+        }
+    }
+
+    fn send_as(&mut self, send: &'static chart::Send, id: Option<String>) -> Result<(), Stop> {
+        let event = match &send.event {
+            Some(a) => Some(self.attribute(a)?),
+            None => None,
+        };
+        let target = match &send.target {
+            Some(a) => Some(self.attribute(a)?),
+            None => None,
+        };
+        let processor = match &send.processor {
+            Some(a) => Some(self.attribute(a)?),
+            None => None,
+        };
+        let delay_ms = match &send.delay {
+            Some(a) => {
+                let text = self.attribute(a)?;
+                duration_ms(&text).ok_or_else(|| error(format!("`{text}` is not a duration such as 2s or 150ms")))?
+            }
+            None => 0,
+        };
+        let data = match &send.content {
+            Some(content) => Some(self.content(content)?),
+            None => {
+                let names = match send.namelist.is_empty() {
+                    true => None,
+                    false => Some(self.object(&send.namelist)?),
+                };
+                match (names, self.params(&send.params)?) {
+                    (Some(names), Some(params)) => {
+                        for p in &send.params {
+                            names.set(&p.name, params.get(&p.name)?)?;
+                        }
+                        Some(names)
+                    }
+                    (names, params) => names.or(params),
+                }
+            }
+        };
+        let scxml = match processor.as_deref() {
+            None | Some("" | "scxml" | SCXML) => true,
+            Some(other) if self.processors.iter().any(|p| p == other) => false,
+            Some(other) => return Err(error(format!("`{other}` is no I/O processor of this platform"))),
+        };
+        let event = match event {
+            Some(e) => e,
+            None if scxml => return Err(error("send to a session without an event name")),
+            None => String::new(),
+        };
+        let mut target = target.filter(|t| !t.is_empty());
+        if scxml {
+            match target.as_deref() {
+                Some("#_internal") => return self.send_internal(event, id, delay_ms, data),
+                Some(t) if t.strip_prefix("#_scxml_") == Some(&self.id) => target = None,
+                // Whether that session exists is the host's knowledge, and the error must come before what follows.
+                Some(t) if t.starts_with("#_scxml_") => {
+                    let other = t.trim_start_matches("#_scxml_");
+                    if let Err(why) = crate::host_data::ask("session", other) {
+                        return Err(Stop::Error { event: "error.communication", message: why });
+                    }
+                }
+                Some(t) if t.starts_with("#_") && t.len() > 2 => {}
+                Some(t) => return Err(error(format!("`{t}` is no target for an event to a session"))),
+                None => {}
+            }
+        }
+        let data = match data {
+            Some(v) => v.json()?,
+            None => None,
+        };
+        let processor = if scxml { None } else { processor };
+        let command = Command::Send(Send { id, event, target, processor, data, delay_ms });
+        Ok(self.out.command(&self.limits, command)?)
+    }
+
+    fn send_internal(&mut self, event: String, id: Option<String>, delay_ms: u64, data: Option<Value>) -> Result<(), Stop> {
+        if delay_ms > 0 {
+            return Err(error("an event for the internal queue cannot be delayed"));
+        }
+        let mut queued = Queued::new(event.into(), EventKind::Internal);
+        queued.sendid = id;
+        queued.data = match data {
+            // Through JSON, so that the receiver cannot change the sender's objects.
+            Some(v) => v.json()?.map_or(Data::None, Data::Json),
+            None => Data::None,
+        };
+        Ok(self.enqueue(queued)?)
+    }
+
+    fn request(&mut self, r: &'static chart::Request) -> Result<(), Stop> {
+        let id = self.new_id(&r.module);
+        if let Some(location) = r.requestid {
+            self.assign(location, Value::string(&id)?, false)?;
+        }
+        let mut params = String::from("{");
+        for p in &r.attributes {
+            let value = self.eval(p.expr)?;
+            if let Some(json) = value.json()? {
+                push_member(&mut params, &p.name, &json);
+            }
+        }
+        if !r.params.is_empty() {
+            if let Some(json) = self.object(&r.params)?.json()? {
+                push_member(&mut params, "params", &json);
+            }
+        }
+        params.push('}');
+        let request = Request { module: r.module.clone(), action: r.action.clone(), id, params };
+        Ok(self.out.command(&self.limits, Command::Request(request))?)
+    }
+}
+
+fn push_member(object: &mut String, name: &str, json: &str) {
+    if object.len() > 1 {
+        object.push(',');
+    }
+    object.push_str(&quote(name));
+    object.push(':');
+    object.push_str(json);
+}
+
+fn told(t: Thrown, location: &str, creating: bool) -> Stop {
+    match Stop::from(t) {
+        Stop::Error { event, message } if !creating => {
+            Stop::Error { event, message: format!("`{location}` cannot be set: {message}") }
+        }
+        other => other,
+    }
+}
+
+/// CSS2 time as W3C SCXML 6.2.4 uses it: a number and `s` or `ms` (also `m`, `h`, `d`, as XState and Qt take them).
+pub fn duration_ms(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let split = text.find(|c: char| c != '.' && !c.is_ascii_digit())?;
+    let number: f64 = text[..split].parse().ok()?;
+    let unit = match text[split..].trim() {
+        "ms" => 1.0,
+        "s" => 1000.0,
+        "m" => 60_000.0,
+        "h" => 3_600_000.0,
+        "d" => 86_400_000.0,
+        _ => return None,
+    };
+    let ms = number * unit;
+    (ms.is_finite() && ms < u64::MAX as f64).then_some(ms.round() as u64)
+}

@@ -1,0 +1,192 @@
+//! Events in the queues, and `_event`.
+//!
+//! An event costs what the expressions touch: `_event` is an accessor of the global object that builds the object on
+//! its first use, and `data` is an accessor of that object which parses its JSON on first use. An event that only
+//! moves states never meets ECMAScript at all.
+
+use crate::exports_types::EventKind;
+use crate::js::{ctx, Thrown, Value};
+use core::ffi::{c_int, c_void};
+use core::ptr::null_mut;
+use rquickjs_sys::*;
+use std::rc::Rc;
+
+/// Data of an event.
+#[derive(Clone, Default)]
+pub enum Data {
+    /// None: `_event.data` is undefined.
+    #[default]
+    None,
+    /// JSON text from outside.
+    Json(String),
+    /// A value made inside this session.
+    Js(Value),
+}
+
+/// An event in a queue.
+#[derive(Clone)]
+pub struct Queued {
+    /// Name.
+    pub name: Rc<str>,
+    /// `_event.type`.
+    pub kind: EventKind,
+    /// `_event.data`.
+    pub data: Data,
+    /// `_event.sendid`.
+    pub sendid: Option<String>,
+    /// `_event.origin`.
+    pub origin: Option<String>,
+    /// `_event.origintype`.
+    pub origintype: Option<String>,
+    /// `_event.invokeid`.
+    pub invokeid: Option<String>,
+}
+
+impl Queued {
+    /// An event without anything but a name.
+    pub fn new(name: Rc<str>, kind: EventKind) -> Self {
+        Queued { name, kind, data: Data::None, sendid: None, origin: None, origintype: None, invokeid: None }
+    }
+}
+
+/// The event being handled, and its object once a script has asked for it.
+struct Current {
+    event: Option<Queued>,
+    object: Option<Value>,
+    class: JSClassID,
+    data_getter: Option<Value>,
+}
+
+static mut CURRENT: Current = Current { event: None, object: None, class: 0, data_getter: None };
+
+fn current() -> &'static mut Current {
+    unsafe { &mut *&raw mut CURRENT }
+}
+
+/// Makes `event` the value of `_event`.
+pub fn set_current(event: Queued) {
+    let c = current();
+    c.object = None;
+    c.event = Some(event);
+}
+
+/// Forgets the current event's value but keeps that there was one: called before an image is made.
+pub fn clear_current() {
+    let c = current();
+    c.object = None;
+    c.event = None;
+}
+
+/// JSON that becomes a value when somebody looks.
+struct Lazy {
+    json: String,
+    value: Option<Value>,
+}
+
+unsafe fn lazy<'a>(object: JSValue) -> Option<&'a mut Lazy> {
+    JS_GetOpaque(object, current().class).cast::<Lazy>().as_mut()
+}
+
+unsafe extern "C" fn finalize(_: *mut JSRuntime, object: JSValue) {
+    let p = JS_GetOpaque(object, current().class).cast::<Lazy>();
+    if !p.is_null() {
+        drop(Box::from_raw(p));
+    }
+}
+
+unsafe extern "C" fn mark(rt: *mut JSRuntime, object: JSValue, f: JS_MarkFunc) {
+    if let Some(Lazy { value: Some(v), .. }) = lazy(object) {
+        JS_MarkValue(rt, v.raw(), f);
+    }
+}
+
+unsafe extern "C" fn get_data(_: *mut JSContext, this: JSValue, _: c_int, _: *mut JSValue) -> JSValue {
+    let Some(lazy) = lazy(this) else { return JS_UNDEFINED };
+    if lazy.value.is_none() {
+        // The host sends JSON; text that is not is shown as it is rather than lost.
+        let parsed = Value::parse(&lazy.json).or_else(|_| Value::string(&lazy.json));
+        match parsed {
+            Ok(v) => lazy.value = Some(v),
+            Err(_) => return JS_ThrowOutOfMemory(ctx()),
+        }
+        lazy.json = String::new();
+    }
+    lazy.value.as_ref().map_or(JS_UNDEFINED, |v| v.clone().into_raw())
+}
+
+unsafe extern "C" fn get_event(_: *mut JSContext, _: JSValue, _: c_int, _: *mut JSValue) -> JSValue {
+    let c = current();
+    if c.object.is_none() {
+        let Some(event) = &mut c.event else { return JS_UNDEFINED };
+        match build(event, c.class, c.data_getter.as_ref()) {
+            Ok(v) => c.object = Some(v),
+            Err(_) => return JS_ThrowOutOfMemory(ctx()),
+        }
+    }
+    c.object.as_ref().map_or(JS_UNDEFINED, |v| v.clone().into_raw())
+}
+
+fn build(event: &mut Queued, class: JSClassID, data_getter: Option<&Value>) -> Result<Value, Thrown> {
+    let object = Value::from_raw(unsafe { JS_NewObjectClass(ctx(), class) })?;
+    object.set_constant("name", Value::string(&event.name)?)?;
+    let kind = match event.kind {
+        EventKind::Platform => "platform",
+        EventKind::Internal => "internal",
+        EventKind::External => "external",
+    };
+    object.set_constant("type", Value::string(kind)?)?;
+    let optional = [
+        ("sendid", &event.sendid),
+        ("origin", &event.origin),
+        ("origintype", &event.origintype),
+        ("invokeid", &event.invokeid),
+    ];
+    for (name, value) in optional {
+        if let Some(value) = value {
+            object.set_constant(name, Value::string(value)?)?;
+        }
+    }
+    match core::mem::take(&mut event.data) {
+        Data::None => {}
+        Data::Js(value) => object.set_constant("data", value)?,
+        Data::Json(json) => unsafe {
+            let lazy = Box::new(Lazy { json, value: None });
+            JS_SetOpaque(object.raw(), Box::into_raw(lazy).cast::<c_void>());
+            let getter = data_getter.map_or(JS_UNDEFINED, |g| g.clone().into_raw());
+            let atom = JS_NewAtom(ctx(), c"data".as_ptr());
+            JS_DefinePropertyGetSet(ctx(), object.raw(), atom, getter, JS_UNDEFINED, JS_PROP_ENUMERABLE as c_int);
+            JS_FreeAtom(ctx(), atom);
+        },
+    }
+    Ok(object)
+}
+
+/// Puts `_event` into the realm: once, when the engine is deployed.
+pub fn install(rt: *mut JSRuntime, global: &Value) -> Result<(), Thrown> {
+    let c = current();
+    unsafe {
+        JS_NewClassID(rt, &mut c.class);
+        let definition = JSClassDef {
+            class_name: c"Event".as_ptr(),
+            finalizer: Some(finalize),
+            gc_mark: Some(mark),
+            call: None,
+            exotic: null_mut(),
+        };
+        JS_NewClass(rt, c.class, &definition);
+    }
+    // Every field exists, also the empty ones ('origin' in _event, W3C SCXML 5.10.1).
+    let prototype = Value::object()?;
+    for name in ["name", "type", "sendid", "origin", "origintype", "invokeid", "data"] {
+        prototype.set(name, Value::undefined())?;
+    }
+    unsafe { JS_SetClassProto(ctx(), c.class, prototype.into_raw()) };
+    c.data_getter = Some(crate::js::function(c"data", get_data, 0));
+    let getter = crate::js::function(c"_event", get_event, 0);
+    unsafe {
+        let atom = JS_NewAtom(ctx(), c"_event".as_ptr());
+        JS_DefinePropertyGetSet(ctx(), global.raw(), atom, getter.into_raw(), JS_UNDEFINED, JS_PROP_ENUMERABLE as c_int);
+        JS_FreeAtom(ctx(), atom);
+    }
+    Ok(())
+}

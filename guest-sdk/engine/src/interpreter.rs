@@ -1,0 +1,502 @@
+//! The algorithm of W3C SCXML 1.0, appendix D, over precomputed tables.
+//!
+//! Function for function the published one; where the tables hold a result already (a transition's domain, its exit
+//! set, the states it enters when no history takes part), it is looked up. `host/compiler` computes them.
+
+use crate::event::Data;
+use crate::event::Queued;
+use crate::exports_types::{EventKind, Failure, TraceEntry};
+use crate::js::Value;
+use crate::output::failure;
+use crate::session::{Session, Stop};
+use pointsman_chart::{matches_descriptor, Bits, Content, Domain, Enter, StateId, StateKind, TransitionId};
+
+/// What one microstep will enter.
+#[derive(Default)]
+struct Entry {
+    order: Vec<Enter>,
+    /// Default content of histories, by the parent that is entered.
+    history_content: Vec<(StateId, TransitionId)>,
+}
+
+impl Session {
+    /// `interpret`: binds data, runs the top-level scripts, enters the initial configuration, first macrostep.
+    pub fn interpret(&mut self, params: Option<&Value>) -> Result<(), Failure> {
+        self.running = true;
+        for i in 0..self.chart.data.len() {
+            if !self.chart.late_binding || self.chart.data[i].top_level {
+                self.bind(i, params)?;
+            }
+        }
+        for script in &self.chart.scripts {
+            let at = self.chart.expressions[usize::from(*script)].at;
+            if let Err(stop) = self.run_script(*script) {
+                self.stopped(stop, at, None)?;
+            }
+        }
+        self.enter_states(&[self.chart.initial])?;
+        self.macrostep(0)
+    }
+
+    /// One external event.
+    pub fn external(&mut self, event: Queued) -> Result<(), Failure> {
+        let name = event.name.clone();
+        self.set_event(event);
+        let enabled = self.select_transitions(Some(&name))?;
+        let mut steps = 0;
+        if !enabled.is_empty() {
+            self.microstep(&enabled)?;
+            steps = 1;
+        }
+        self.macrostep(steps)
+    }
+
+    /// Eventless transitions and internal events until nothing is left to do.
+    fn macrostep(&mut self, mut steps: u32) -> Result<(), Failure> {
+        while self.running {
+            let mut enabled = self.select_eventless()?;
+            if enabled.is_empty() {
+                let Some(event) = self.internal.pop_front() else { break };
+                let name = event.name.clone();
+                self.set_event(event);
+                enabled = self.select_transitions(Some(&name))?;
+            }
+            // An event without a transition counts as well: a chart can raise as fast as it drops.
+            steps += 1;
+            if steps > self.limits.microsteps {
+                let states: Vec<_> = self.configuration.iter().map(|i| self.state(i).id.as_str()).collect();
+                return Err(failure(
+                    "microstep-limit",
+                    format!("more than {} microsteps without an external event, in {}", self.limits.microsteps, states.join(" ")),
+                ));
+            }
+            if !enabled.is_empty() {
+                self.microstep(&enabled)?;
+            }
+        }
+        if !self.running {
+            self.exit_interpreter()?;
+        }
+        Ok(())
+    }
+
+    /// Leaves every state. The configuration at the end stays visible to whoever looks at the session.
+    fn exit_interpreter(&mut self) -> Result<(), Failure> {
+        let last = self.configuration.clone();
+        let states: Vec<_> = self.configuration.iter().rev().collect();
+        for s in states {
+            for block in &self.state(s).onexit {
+                self.run_block(*block)?;
+            }
+            self.configuration.remove(s);
+            if s != 0 {
+                self.out.trace(|| TraceEntry::Left(self.chart.states[usize::from(s)].id.clone()));
+            }
+        }
+        self.internal.clear();
+        self.configuration = last;
+        Ok(())
+    }
+
+    fn select_eventless(&mut self) -> Result<Vec<TransitionId>, Failure> {
+        if !self.configuration.iter().any(|s| !self.state(s).eventless.is_empty()) {
+            return Ok(Vec::new());
+        }
+        self.select_transitions(None)
+    }
+
+    /// `selectTransitions` and `selectEventlessTransitions`.
+    fn select_transitions(&mut self, event: Option<&str>) -> Result<Vec<TransitionId>, Failure> {
+        let mut enabled: Vec<TransitionId> = Vec::new();
+        // A condition must not change the configuration, but may raise errors: work on a copy of the atomic states.
+        let atomic: Vec<StateId> = self
+            .configuration
+            .iter()
+            .filter(|s| matches!(self.state(*s).kind, StateKind::Atomic | StateKind::Final))
+            .collect();
+        for leaf in atomic {
+            let mut s = leaf;
+            'states: loop {
+                let state = self.state(s);
+                let list = if event.is_some() { &state.evented } else { &state.eventless };
+                for t in list {
+                    if self.is_enabled(*t, event)? {
+                        if !enabled.contains(t) {
+                            enabled.push(*t);
+                        }
+                        break 'states;
+                    }
+                }
+                if s == 0 {
+                    break;
+                }
+                s = state.parent;
+            }
+        }
+        if enabled.len() > 1 {
+            self.remove_conflicting(&mut enabled);
+        }
+        Ok(enabled)
+    }
+
+    fn is_enabled(&mut self, t: TransitionId, event: Option<&str>) -> Result<bool, Failure> {
+        let transition = &self.chart.transitions[usize::from(t)];
+        if let Some(event) = event {
+            if !transition.events.iter().any(|d| matches_descriptor(d, event)) {
+                return Ok(false);
+            }
+        }
+        let Some(cond) = transition.cond else { return Ok(true) };
+        match self.condition(cond) {
+            Ok(b) => Ok(b),
+            Err(stop) => {
+                self.stopped(stop, self.chart.expressions[usize::from(cond)].at, None)?;
+                Ok(false)
+            }
+        }
+    }
+
+    /// `removeConflictingTransitions`: of two that exit a common state, the one of the descendant wins, else the
+    /// one that stands first.
+    fn remove_conflicting(&self, enabled: &mut Vec<TransitionId>) {
+        let exits: Vec<Bits> = enabled.iter().map(|t| self.exit_set(&[*t])).collect();
+        let source = |t: TransitionId| self.chart.transitions[usize::from(t)].source;
+        let mut kept: Vec<usize> = Vec::with_capacity(enabled.len());
+        for i in 0..enabled.len() {
+            let mut preempted = false;
+            let mut removed = Vec::new();
+            for &j in &kept {
+                if exits[i].meets(&exits[j].0) {
+                    if self.chart.descendants.has(source(enabled[j]), source(enabled[i])) {
+                        removed.push(j);
+                    } else {
+                        preempted = true;
+                        break;
+                    }
+                }
+            }
+            if !preempted {
+                kept.retain(|j| !removed.contains(j));
+                kept.push(i);
+            }
+        }
+        *enabled = kept.into_iter().map(|i| enabled[i]).collect();
+    }
+
+    fn microstep(&mut self, enabled: &[TransitionId]) -> Result<(), Failure> {
+        self.exit_states(enabled)?;
+        for t in enabled {
+            self.out.trace(|| TraceEntry::Transition(self.chart.describe(*t)));
+            if let Some(block) = self.chart.transitions[usize::from(*t)].block {
+                self.run_block(block)?;
+            }
+        }
+        self.enter_states(enabled)
+    }
+
+    /// `computeExitSet`.
+    fn exit_set(&self, transitions: &[TransitionId]) -> Bits {
+        let mut out = Bits::new(self.chart.states.len());
+        for t in transitions {
+            let row = match self.domain(*t) {
+                Some(_) if self.chart.transitions[usize::from(*t)].domain != Domain::Dynamic => self.chart.exits.row(*t),
+                Some(domain) => self.chart.descendants.row(domain),
+                None => continue,
+            };
+            for ((o, c), r) in out.0.iter_mut().zip(&self.configuration.0).zip(row) {
+                *o |= c & r;
+            }
+        }
+        out
+    }
+
+    fn exit_states(&mut self, enabled: &[TransitionId]) -> Result<(), Failure> {
+        let exit = self.exit_set(enabled);
+        if exit.is_empty() {
+            return Ok(());
+        }
+        for s in exit.iter().rev() {
+            for h in &self.state(s).histories {
+                let deep = self.state(*h).kind == StateKind::DeepHistory;
+                let remembered: Vec<StateId> = self
+                    .configuration
+                    .iter()
+                    .filter(|c| match deep {
+                        true => {
+                            matches!(self.state(*c).kind, StateKind::Atomic | StateKind::Final)
+                                && self.chart.descendants.has(s, *c)
+                        }
+                        false => self.state(*c).parent == s && *c != s,
+                    })
+                    .collect();
+                match self.history.iter_mut().find(|(id, _)| id == h) {
+                    Some((_, value)) => *value = remembered,
+                    None => self.history.push((*h, remembered)),
+                }
+            }
+        }
+        for s in exit.iter().rev() {
+            for block in &self.state(s).onexit {
+                self.run_block(*block)?;
+            }
+            self.configuration.remove(s);
+            self.out.trace(|| TraceEntry::Left(self.chart.states[usize::from(s)].id.clone()));
+        }
+        Ok(())
+    }
+
+    fn remembered(&self, history: StateId) -> Option<&[StateId]> {
+        self.history.iter().find(|(id, _)| *id == history).map(|(_, v)| v.as_slice())
+    }
+
+    /// `getEffectiveTargetStates`.
+    fn effective_targets(&self, targets: &[StateId], out: &mut Vec<StateId>) {
+        for t in targets {
+            let state = self.state(*t);
+            if !matches!(state.kind, StateKind::ShallowHistory | StateKind::DeepHistory) {
+                if !out.contains(t) {
+                    out.push(*t);
+                }
+            } else if let Some(values) = self.remembered(*t) {
+                values.iter().for_each(|v| {
+                    if !out.contains(v) {
+                        out.push(*v);
+                    }
+                });
+            } else if let Some(default) = state.default {
+                self.effective_targets(&self.chart.transitions[usize::from(default)].targets, out);
+            }
+        }
+    }
+
+    /// `getTransitionDomain`; `None` for a targetless transition.
+    fn domain(&self, t: TransitionId) -> Option<StateId> {
+        let transition = &self.chart.transitions[usize::from(t)];
+        match transition.domain {
+            Domain::None => None,
+            Domain::Static(s) => Some(s),
+            Domain::Dynamic => {
+                let mut targets = Vec::new();
+                self.effective_targets(&transition.targets, &mut targets);
+                let below = |s: StateId| targets.iter().all(|t| self.chart.descendants.has(s, *t));
+                if transition.internal && self.state(transition.source).kind == StateKind::Compound && below(transition.source) {
+                    return Some(transition.source);
+                }
+                let mut s = self.state(transition.source).parent;
+                loop {
+                    let kind = self.state(s).kind;
+                    if s == 0 || (kind == StateKind::Compound && below(s)) {
+                        return Some(s);
+                    }
+                    s = self.state(s).parent;
+                }
+            }
+        }
+    }
+
+    fn enter_states(&mut self, enabled: &[TransitionId]) -> Result<(), Failure> {
+        let chart = self.chart;
+        if let [only] = enabled {
+            if let Some(entry) = &chart.transitions[usize::from(*only)].entry {
+                for e in entry {
+                    self.enter_state(*e, None)?;
+                }
+                return Ok(());
+            }
+        }
+        let entry = self.entry_set(enabled);
+        for e in &entry.order {
+            let history = entry.history_content.iter().find(|(s, _)| *s == e.state).map(|(_, t)| *t);
+            self.enter_state(*e, history)?;
+        }
+        Ok(())
+    }
+
+    fn enter_state(&mut self, e: Enter, history_content: Option<TransitionId>) -> Result<(), Failure> {
+        let chart = self.chart;
+        let state = self.state(e.state);
+        self.configuration.insert(e.state);
+        if e.state != 0 {
+            self.out.trace(|| TraceEntry::Entered(state.id.clone()));
+        }
+        if chart.late_binding && self.entered.insert(e.state) {
+            for d in &state.data {
+                if !chart.data[usize::from(*d)].top_level {
+                    self.bind(usize::from(*d), None)?;
+                }
+            }
+        }
+        for block in &state.onentry {
+            self.run_block(*block)?;
+        }
+        let default = if e.by_default { state.default } else { None };
+        for t in default.into_iter().chain(history_content) {
+            if let Some(block) = chart.transitions[usize::from(t)].block {
+                self.run_block(block)?;
+            }
+        }
+        if state.kind == StateKind::Final {
+            self.entered_final(e.state)?;
+        }
+        Ok(())
+    }
+
+    fn entered_final(&mut self, s: StateId) -> Result<(), Failure> {
+        let state = self.state(s);
+        let data = match &state.donedata {
+            Some(d) => self.done_data(d)?,
+            None => Data::None,
+        };
+        if state.parent == 0 {
+            self.running = false;
+            self.done_data = data;
+            return Ok(());
+        }
+        let parent = self.state(state.parent);
+        let mut done = Queued::new(format!("done.state.{}", parent.id).into(), EventKind::Platform);
+        done.data = data;
+        self.enqueue(done)?;
+        let grandparent = self.state(parent.parent);
+        if grandparent.kind == StateKind::Parallel && grandparent.children.iter().all(|c| self.in_final_state(*c)) {
+            self.enqueue(Queued::new(format!("done.state.{}", grandparent.id).into(), EventKind::Platform))?;
+        }
+        Ok(())
+    }
+
+    fn in_final_state(&self, s: StateId) -> bool {
+        let state = self.state(s);
+        match state.kind {
+            StateKind::Compound => state
+                .children
+                .iter()
+                .any(|c| self.state(*c).kind == StateKind::Final && self.configuration.has(*c)),
+            StateKind::Parallel => state.children.iter().all(|c| self.in_final_state(*c)),
+            _ => false,
+        }
+    }
+
+    /// `computeEntrySet`.
+    fn entry_set(&self, enabled: &[TransitionId]) -> Entry {
+        let mut set = EntrySet {
+            session: self,
+            states: Bits::new(self.chart.states.len()),
+            defaults: Bits::new(self.chart.states.len()),
+            history_content: Vec::new(),
+        };
+        for t in enabled {
+            let transition = &self.chart.transitions[usize::from(*t)];
+            for s in &transition.targets {
+                set.add_descendants(*s);
+            }
+            // The initial transition has no domain: everything below the root is entered.
+            let ancestor = self.domain(*t).unwrap_or(0);
+            let mut targets = Vec::new();
+            self.effective_targets(&transition.targets, &mut targets);
+            for s in targets {
+                set.add_ancestors(s, ancestor);
+            }
+        }
+        let order = set.states.iter().map(|s| Enter { state: s, by_default: set.defaults.has(s) }).collect();
+        Entry { order, history_content: set.history_content }
+    }
+
+    /// Gives a data item its value. `params` is given at start only.
+    fn bind(&mut self, i: usize, params: Option<&Value>) -> Result<(), Failure> {
+        let data = &self.chart.data[i];
+        let given = match params {
+            // Its own only: every object has a `constructor` that nobody has given.
+            Some(p) if data.top_level && p.has_own(&data.id) => p.get(&data.id).ok(),
+            _ => None,
+        };
+        let value = match given {
+            Some(v) => Ok(v),
+            None => match &data.value {
+                Content::None => return Ok(()),
+                other => self.content(other),
+            },
+        };
+        if let Err(stop) = value.and_then(|v| self.assign(data.location, v, true)) {
+            self.stopped(stop, data.at, None)?;
+        }
+        Ok(())
+    }
+
+    /// Turns an error into its event; a limit goes on up.
+    pub fn stopped(&mut self, stop: Stop, at: pointsman_chart::Position, sendid: Option<String>) -> Result<(), Failure> {
+        match stop {
+            Stop::Limit(mut f) => {
+                let file = self.chart.files.get(usize::from(at.file)).map_or("", String::as_str);
+                f.message = format!("{file}:{}:{}: {}", at.line, at.column, f.message);
+                Err(f)
+            }
+            Stop::Placed(f) => Err(f),
+            Stop::Error { event, message } => self.raise_error(event, at, message, sendid),
+        }
+    }
+}
+
+/// `addDescendantStatesToEnter` and `addAncestorStatesToEnter`.
+struct EntrySet<'a> {
+    session: &'a Session,
+    states: Bits,
+    defaults: Bits,
+    history_content: Vec<(StateId, TransitionId)>,
+}
+
+impl EntrySet<'_> {
+    fn add_descendants(&mut self, s: StateId) {
+        let session = self.session;
+        let state = session.state(s);
+        match state.kind {
+            StateKind::ShallowHistory | StateKind::DeepHistory => match session.remembered(s) {
+                Some(values) => {
+                    values.iter().for_each(|v| self.add_descendants(*v));
+                    values.iter().for_each(|v| self.add_ancestors(*v, state.parent));
+                }
+                None => {
+                    let Some(default) = state.default else { return };
+                    self.history_content.push((state.parent, default));
+                    let targets = &session.chart.transitions[usize::from(default)].targets;
+                    targets.iter().for_each(|t| self.add_descendants(*t));
+                    targets.iter().for_each(|t| self.add_ancestors(*t, state.parent));
+                }
+            },
+            StateKind::Compound => {
+                self.states.insert(s);
+                self.defaults.insert(s);
+                let Some(default) = state.default else { return };
+                let targets = &session.chart.transitions[usize::from(default)].targets;
+                targets.iter().for_each(|t| self.add_descendants(*t));
+                targets.iter().for_each(|t| self.add_ancestors(*t, s));
+            }
+            StateKind::Parallel => {
+                self.states.insert(s);
+                self.add_missing_regions(s);
+            }
+            StateKind::Atomic | StateKind::Final => {
+                self.states.insert(s);
+            }
+        }
+    }
+
+    fn add_ancestors(&mut self, s: StateId, ancestor: StateId) {
+        let mut a = self.session.state(s).parent;
+        // Proper ancestors up to, and without, `ancestor`.
+        while a != ancestor && a != 0 {
+            self.states.insert(a);
+            if self.session.state(a).kind == StateKind::Parallel {
+                self.add_missing_regions(a);
+            }
+            a = self.session.state(a).parent;
+        }
+    }
+
+    fn add_missing_regions(&mut self, parallel: StateId) {
+        for child in &self.session.state(parallel).children {
+            let below = self.session.chart.descendants.row(*child);
+            if !self.states.has(*child) && !self.states.meets(below) {
+                self.add_descendants(*child);
+            }
+        }
+    }
+}

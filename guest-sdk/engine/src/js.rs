@@ -1,0 +1,257 @@
+//! QuickJS values with an owner, and the calls the engine makes.
+
+use core::ffi::{c_char, c_int, CStr};
+use core::ptr::null_mut;
+use rquickjs_sys::*;
+
+/// The one context of this instance.
+pub static mut CTX: *mut JSContext = null_mut();
+
+/// The context. Null before `realm::build`.
+#[inline]
+pub fn ctx() -> *mut JSContext {
+    unsafe { CTX }
+}
+
+/// A value that this holder owns.
+pub struct Value(JSValue);
+
+impl Drop for Value {
+    fn drop(&mut self) {
+        unsafe { JS_FreeValue(ctx(), self.0) }
+    }
+}
+
+impl Clone for Value {
+    fn clone(&self) -> Self {
+        Value(unsafe { JS_DupValue(ctx(), self.0) })
+    }
+}
+
+/// What a script threw: its text, and whether it is a limit rather than an error of the script.
+#[derive(Debug)]
+pub struct Thrown {
+    /// `name: message`.
+    pub text: String,
+    /// The stack ran out: not an error that a strategy can handle sensibly.
+    pub overflow: bool,
+}
+
+impl Value {
+    /// Takes over a value just returned by QuickJS; an exception becomes [`Thrown`].
+    pub fn from_raw(v: JSValue) -> Result<Value, Thrown> {
+        if unsafe { JS_IsException(v) } {
+            Err(take_exception())
+        } else {
+            Ok(Value(v))
+        }
+    }
+
+    /// `undefined`.
+    pub const fn undefined() -> Value {
+        Value(JS_UNDEFINED)
+    }
+
+    /// A string.
+    pub fn string(s: &str) -> Result<Value, Thrown> {
+        Value::from_raw(unsafe { JS_NewStringLen(ctx(), s.as_ptr().cast(), s.len() as _) })
+    }
+
+    /// A number.
+    pub fn number(n: f64) -> Value {
+        Value(JS_NewFloat64(n))
+    }
+
+    /// A new object.
+    pub fn object() -> Result<Value, Thrown> {
+        Value::from_raw(unsafe { JS_NewObject(ctx()) })
+    }
+
+    /// The value of a JSON text.
+    pub fn parse(json: &str) -> Result<Value, Thrown> {
+        let mut text = Vec::with_capacity(json.len() + 1);
+        text.extend_from_slice(json.as_bytes());
+        text.push(0);
+        Value::from_raw(unsafe { JS_ParseJSON(ctx(), text.as_ptr().cast(), json.len() as _, c"data".as_ptr()) })
+    }
+
+    /// The raw value, still owned by this.
+    #[inline]
+    pub fn raw(&self) -> JSValue {
+        self.0
+    }
+
+    /// The raw value, given away.
+    pub fn into_raw(self) -> JSValue {
+        let v = self.0;
+        core::mem::forget(self);
+        v
+    }
+
+    /// `undefined`?
+    pub fn is_undefined(&self) -> bool {
+        unsafe { JS_IsUndefined(self.0) }
+    }
+
+    /// An object (or function)?
+    pub fn is_object(&self) -> bool {
+        unsafe { JS_IsObject(self.0) }
+    }
+
+    /// An array?
+    pub fn is_array(&self) -> bool {
+        unsafe { JS_IsArray(self.0) }
+    }
+
+    /// Truth as ECMAScript sees it.
+    #[inline]
+    pub fn truthy(&self) -> Result<bool, Thrown> {
+        match unsafe { JS_ToBool(ctx(), self.0) } {
+            -1 => Err(take_exception()),
+            b => Ok(b != 0),
+        }
+    }
+
+    /// Its text (`String(value)`).
+    pub fn text(&self) -> Result<String, Thrown> {
+        unsafe {
+            let mut len = 0usize;
+            let s = JS_ToCStringLen(ctx(), &mut len, self.0);
+            if s.is_null() {
+                return Err(take_exception());
+            }
+            let text = String::from_utf8_lossy(core::slice::from_raw_parts(s.cast::<u8>(), len)).into_owned();
+            JS_FreeCString(ctx(), s);
+            Ok(text)
+        }
+    }
+
+    /// Its JSON text; `None` where JSON has no form for it (undefined, functions).
+    pub fn json(&self) -> Result<Option<String>, Thrown> {
+        let v = Value::from_raw(unsafe { JS_JSONStringify(ctx(), self.0, JS_UNDEFINED, JS_UNDEFINED) })?;
+        if v.is_undefined() {
+            Ok(None)
+        } else {
+            v.text().map(Some)
+        }
+    }
+
+    /// For a log line: strings as they are, objects as JSON, functions as their text. An object whose JSON fails is
+    /// shown as that error: the text of an array that contains itself has no end, so asking for it would end the session.
+    pub fn display(&self) -> Result<String, Thrown> {
+        if !self.is_object() {
+            return self.text();
+        }
+        match self.json() {
+            Ok(Some(json)) => Ok(json),
+            Ok(None) => self.text(),
+            Err(thrown) if thrown.overflow => Err(thrown),
+            Err(thrown) => Ok(thrown.text),
+        }
+    }
+
+    /// A property.
+    pub fn get(&self, name: &str) -> Result<Value, Thrown> {
+        unsafe {
+            let atom = JS_NewAtomLen(ctx(), name.as_ptr().cast(), name.len() as _);
+            let v = JS_GetProperty(ctx(), self.0, atom);
+            JS_FreeAtom(ctx(), atom);
+            Value::from_raw(v)
+        }
+    }
+
+    /// Has it this property itself, not by inheritance? False for what is no object.
+    pub fn has_own(&self, name: &str) -> bool {
+        self.is_object()
+            && unsafe {
+                let atom = JS_NewAtomLen(ctx(), name.as_ptr().cast(), name.len() as _);
+                let r = JS_GetOwnProperty(ctx(), null_mut(), self.0, atom);
+                JS_FreeAtom(ctx(), atom);
+                r > 0
+            }
+    }
+
+    /// Element of an array.
+    pub fn index(&self, i: u32) -> Result<Value, Thrown> {
+        Value::from_raw(unsafe { JS_GetPropertyUint32(ctx(), self.0, i) })
+    }
+
+    /// Defines an ordinary own property.
+    pub fn set(&self, name: &str, value: Value) -> Result<(), Thrown> {
+        self.define(name, value, JS_PROP_C_W_E as c_int)
+    }
+
+    /// Defines an own property that a script can neither change nor delete.
+    pub fn set_constant(&self, name: &str, value: Value) -> Result<(), Thrown> {
+        self.define(name, value, JS_PROP_ENUMERABLE as c_int)
+    }
+
+    /// As [`Value::set_constant`], but the engine itself may define it again.
+    pub fn set_read_only(&self, name: &str, value: Value) -> Result<(), Thrown> {
+        self.define(name, value, (JS_PROP_ENUMERABLE | JS_PROP_CONFIGURABLE) as c_int)
+    }
+
+    fn define(&self, name: &str, value: Value, flags: c_int) -> Result<(), Thrown> {
+        unsafe {
+            let atom = JS_NewAtomLen(ctx(), name.as_ptr().cast(), name.len() as _);
+            let r = JS_DefinePropertyValue(ctx(), self.0, atom, value.into_raw(), flags);
+            JS_FreeAtom(ctx(), atom);
+            if r < 0 {
+                Err(take_exception())
+            } else {
+                Ok(())
+            }
+        }
+    }
+
+    /// Calls a function.
+    #[inline]
+    pub fn call(&self, args: &mut [JSValue]) -> Result<Value, Thrown> {
+        Value::from_raw(unsafe { JS_Call(ctx(), self.0, JS_UNDEFINED, args.len() as c_int, args.as_mut_ptr()) })
+    }
+
+    /// Runs a compiled program in the global scope.
+    pub fn run(&self) -> Result<Value, Thrown> {
+        Value::from_raw(unsafe { JS_EvalFunction(ctx(), JS_DupValue(ctx(), self.0)) })
+    }
+}
+
+/// The global object.
+pub fn global() -> Value {
+    Value(unsafe { JS_GetGlobalObject(ctx()) })
+}
+
+/// Evaluates `source` in the global scope, or only compiles it.
+pub fn eval(source: &str, compile_only: bool) -> Result<Value, Thrown> {
+    let mut text = Vec::with_capacity(source.len() + 1);
+    text.extend_from_slice(source.as_bytes());
+    text.push(0);
+    let flags = JS_EVAL_TYPE_GLOBAL | if compile_only { JS_EVAL_FLAG_COMPILE_ONLY } else { 0 };
+    Value::from_raw(unsafe {
+        JS_Eval(ctx(), text.as_ptr().cast::<c_char>(), source.len() as _, c"document".as_ptr(), flags as c_int)
+    })
+}
+
+/// A native function as a value.
+pub fn function(name: &CStr, f: unsafe extern "C" fn(*mut JSContext, JSValue, c_int, *mut JSValue) -> JSValue, arity: c_int) -> Value {
+    Value(unsafe { JS_NewCFunction2(ctx(), Some(f), name.as_ptr(), arity, JSCFunctionEnum_JS_CFUNC_generic, 0) })
+}
+
+/// Takes the pending exception as text. Never fails: where not even the text can be made, memory has run out.
+pub fn take_exception() -> Thrown {
+    let e = Value(unsafe { JS_GetException(ctx()) });
+    let text = unsafe {
+        let mut len = 0usize;
+        let s = JS_ToCStringLen(ctx(), &mut len, e.0);
+        if s.is_null() {
+            drop(Value(JS_GetException(ctx())));
+            String::from("out of memory")
+        } else {
+            let t = String::from_utf8_lossy(core::slice::from_raw_parts(s.cast::<u8>(), len)).into_owned();
+            JS_FreeCString(ctx(), s);
+            t
+        }
+    };
+    let overflow = text.contains("Maximum call stack size exceeded") || text.contains("stack overflow");
+    Thrown { text, overflow }
+}

@@ -1,0 +1,327 @@
+//! The one session of this instance: its state, and the frame around a call.
+
+use crate::event::{self, Data, Queued};
+use crate::exports_types::{
+    Event, EventKind, Failure, Inspection, Moment, StartInfo, Step, TraceEntry,
+};
+use crate::js::{global, Thrown, Value};
+use crate::output::{failure, Output};
+use crate::realm::{self, Compiled};
+use crate::{exports_types, heap};
+use pointsman_chart::{Bits, Chart, Limits, StateId, StateKind};
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+/// Why executable content or the algorithm stopped.
+pub enum Stop {
+    /// An error of the document: raises `error.execution` or its like, and the session goes on.
+    Error {
+        /// Event name.
+        event: &'static str,
+        /// What happened.
+        message: String,
+    },
+    /// The session cannot go on.
+    Limit(Failure),
+    /// The same, and the message already says where in the document.
+    Placed(Failure),
+}
+
+impl From<Failure> for Stop {
+    fn from(f: Failure) -> Self {
+        Stop::Limit(f)
+    }
+}
+
+impl From<Thrown> for Stop {
+    fn from(t: Thrown) -> Self {
+        if heap::take_refused() {
+            return Stop::Limit(out_of_memory());
+        }
+        if t.overflow {
+            return Stop::Limit(failure("stack-limit", format!("the script's stack ran out: {}", t.text)));
+        }
+        Stop::Error { event: "error.execution", message: t.text }
+    }
+}
+
+fn out_of_memory() -> Failure {
+    let limit = session().map_or(0, |s| s.limits.memory);
+    failure("out-of-memory", format!("the session asked for more than its {limit} bytes of memory"))
+}
+
+/// A session, from the deployed skeleton to its end.
+pub struct Session {
+    /// The tables.
+    pub chart: &'static Chart,
+    /// One for each of the chart's expressions.
+    pub compiled: Vec<Compiled>,
+    /// Bounds.
+    pub limits: Limits,
+    /// Active states.
+    pub configuration: Bits,
+    /// What histories remember.
+    pub history: Vec<(StateId, Vec<StateId>)>,
+    /// States entered at least once, for late binding.
+    pub entered: Bits,
+    /// The internal queue.
+    pub internal: VecDeque<Queued>,
+    /// Not yet in a top-level final.
+    pub running: bool,
+    /// `_sessionid`.
+    pub id: String,
+    /// Type URIs of the I/O processors.
+    pub processors: Vec<String>,
+    /// Counter of generated ids.
+    pub ids: u32,
+    /// What the current call has done.
+    pub out: Output,
+    /// Data of the top-level final that was reached.
+    pub done_data: Data,
+    /// Atomic states as last reported.
+    reported: Vec<StateId>,
+    /// Event names of the chart, so that they are not copied at every raise.
+    pub error_execution: Rc<str>,
+}
+
+static mut SESSION: Option<Session> = None;
+
+/// The session, once the tables are loaded.
+pub fn session() -> Option<&'static mut Session> {
+    unsafe { (*&raw mut SESSION).as_mut() }
+}
+
+/// Is the state with this id active? (`In()`)
+pub fn is_active(id: &str) -> bool {
+    session().is_some_and(|s| {
+        s.configuration.iter().any(|state| s.chart.states[usize::from(state)].id == id)
+    })
+}
+
+/// Puts a session that has not begun into this instance.
+pub fn install(chart: Chart, limits: Limits) -> Result<(), Thrown> {
+    let chart: &'static Chart = Box::leak(Box::new(chart));
+    let compiled = chart.expressions.iter().map(realm::compile).collect();
+    let states = chart.states.len();
+    let session = Session {
+        chart,
+        compiled,
+        limits,
+        configuration: Bits::new(states),
+        history: Vec::new(),
+        entered: Bits::new(states),
+        internal: VecDeque::with_capacity(8),
+        running: false,
+        id: String::new(),
+        processors: Vec::new(),
+        ids: 0,
+        out: Output::default(),
+        done_data: Data::None,
+        reported: Vec::new(),
+        error_execution: "error.execution".into(),
+    };
+    unsafe { *&raw mut SESSION = Some(session) };
+    let global = global();
+    // Every item exists from the start, whatever the binding (W3C SCXML 5.3.3).
+    for data in &chart.data {
+        if is_identifier(&data.id) {
+            global.set(&data.id, Value::undefined())?;
+        }
+    }
+    Ok(())
+}
+
+fn is_identifier(id: &str) -> bool {
+    let mut chars = id.chars();
+    chars.next().is_some_and(|c| c.is_alphabetic() || c == '_' || c == '$')
+        && chars.all(|c| c.is_alphanumeric() || c == '_' || c == '$')
+}
+
+/// Runs one call: sets its moment, collects its output, turns limits into failures.
+pub fn call(moment: Moment, f: impl FnOnce(&mut Session) -> Result<(), Failure>) -> Result<Step, Failure> {
+    realm::set_moment(moment.now_ms, moment.seed);
+    let Some(s) = session() else {
+        return Err(failure("internal", "this image holds no chart".into()));
+    };
+    s.out = Output::new(moment.trace);
+    let result = f(s).and_then(|()| realm::run_jobs().map_err(limit_of));
+    // A script may have caught the error that a refused allocation throws: the session is over all the same.
+    if heap::take_refused() {
+        return Err(out_of_memory());
+    }
+    result?;
+    let out = core::mem::take(&mut s.out);
+    let active = s.changed_active();
+    let done = match s.running {
+        true => None,
+        false => Some(exports_types::Done { data: s.take_done_data()? }),
+    };
+    Ok(Step { commands: out.commands, log: out.log, active, done, trace: out.trace })
+}
+
+/// A promise job that throws has nobody to tell: only limits count.
+fn limit_of(t: Thrown) -> Failure {
+    match Stop::from(t) {
+        Stop::Limit(f) | Stop::Placed(f) => f,
+        Stop::Error { message, .. } => failure("internal", format!("a promise job failed: {message}")),
+    }
+}
+
+/// Shows the session at rest.
+pub fn inspect() -> Inspection {
+    let Some(s) = session() else {
+        return Inspection { configuration: Vec::new(), datamodel: "{}".into() };
+    };
+    let configuration = s.configuration.iter().filter(|i| *i != 0).map(|i| s.state(i).id.clone()).collect();
+    let global = global();
+    let mut datamodel = String::from("{");
+    for data in &s.chart.data {
+        if datamodel.len() > 1 {
+            datamodel.push(',');
+        }
+        datamodel.push_str(&quote(&data.id));
+        datamodel.push(':');
+        datamodel.push_str(&global.get(&data.id).map_or_else(|t| quote(&t.text), |v| shown(&v)));
+    }
+    datamodel.push('}');
+    // Looking at a session that is nearly full may run into its limit; that must not end it at its next event.
+    heap::take_refused();
+    Inspection { configuration, datamodel }
+}
+
+/// A value as JSON; what JSON cannot carry as its text, or as the error that it gives instead.
+fn shown(value: &Value) -> String {
+    match value.json() {
+        Ok(Some(json)) => json,
+        _ => quote(&value.display().unwrap_or_else(|t| t.text)),
+    }
+}
+
+impl Session {
+    /// A state of the chart.
+    #[inline]
+    pub fn state(&self, i: StateId) -> &'static pointsman_chart::State {
+        &self.chart.states[usize::from(i)]
+    }
+
+    /// Adds an event to the internal queue.
+    pub fn enqueue(&mut self, event: Queued) -> Result<(), Failure> {
+        if self.internal.len() >= self.limits.internal_queue as usize {
+            let n = self.limits.internal_queue;
+            return Err(failure("queue-limit", format!("more than {n} internal events waiting (last: {})", event.name)));
+        }
+        self.internal.push_back(event);
+        Ok(())
+    }
+
+    /// An error event, as W3C SCXML 5.10.1 wants it: at the end of the internal queue.
+    pub fn raise_error(
+        &mut self,
+        event: &'static str,
+        at: pointsman_chart::Position,
+        message: String,
+        sendid: Option<String>,
+    ) -> Result<(), Failure> {
+        let file = self.chart.files.get(usize::from(at.file)).map_or("", String::as_str);
+        let place = format!("{file}:{}:{}", at.line, at.column);
+        self.out.trace(|| TraceEntry::Failed(format!("{place}: {message}")));
+        let name = if event == "error.execution" { self.error_execution.clone() } else { event.into() };
+        let mut e = Queued::new(name, EventKind::Platform);
+        e.sendid = sendid;
+        e.data = Data::Json(format!("{{\"message\":{},\"at\":{}}}", quote(&message), quote(&place)));
+        self.enqueue(e)
+    }
+
+    /// A new id, unique in this session.
+    pub fn new_id(&mut self, prefix: &str) -> String {
+        self.ids += 1;
+        format!("{prefix}.{}", self.ids)
+    }
+
+    /// The contract's `start`.
+    pub fn start(&mut self, info: StartInfo) -> Result<(), Failure> {
+        if self.running || !self.id.is_empty() {
+            return Err(failure("start", "the session has already begun".into()));
+        }
+        let as_start = |t: Thrown| failure("start", t.text);
+        let global = global();
+        let processors = Value::parse(&info.io_processors).map_err(as_start)?;
+        self.processors = keys(&processors);
+        global.set_constant("_sessionid", Value::string(&info.session_id).map_err(as_start)?).map_err(as_start)?;
+        global.set_constant("_name", Value::string(&self.chart.name).map_err(as_start)?).map_err(as_start)?;
+        global.set_constant("_ioprocessors", processors).map_err(as_start)?;
+        self.id = info.session_id;
+        let params = match info.params.as_str() {
+            "" | "{}" => None,
+            text => Some(Value::parse(text).map_err(|t| failure("start", format!("start parameters: {}", t.text)))?),
+        };
+        self.interpret(params.as_ref())
+    }
+
+    /// The contract's `handle`.
+    pub fn handle(&mut self, event: Event) -> Result<(), Failure> {
+        if !self.running {
+            return Err(failure("internal", "an event for a session that is not running".into()));
+        }
+        let queued = Queued {
+            name: event.name.into(),
+            kind: event.kind,
+            data: event.data.map_or(Data::None, Data::Json),
+            sendid: event.sendid,
+            origin: event.origin,
+            origintype: event.origintype,
+            invokeid: event.invokeid,
+        };
+        self.external(queued)
+    }
+
+    fn changed_active(&mut self) -> Option<Vec<String>> {
+        let atomic = |i: &StateId| matches!(self.state(*i).kind, StateKind::Atomic | StateKind::Final);
+        if self.reported.iter().copied().eq(self.configuration.iter().filter(atomic)) {
+            return None;
+        }
+        self.reported = self.configuration.iter().filter(atomic).collect();
+        Some(self.reported.iter().map(|i| self.state(*i).id.clone()).collect())
+    }
+
+    fn take_done_data(&mut self) -> Result<Option<String>, Failure> {
+        match core::mem::take(&mut self.done_data) {
+            Data::None => Ok(None),
+            Data::Json(json) => Ok(Some(json)),
+            Data::Js(v) => v.json().map_err(|t| match Stop::from(t) {
+                Stop::Limit(f) | Stop::Placed(f) => f,
+                Stop::Error { message, .. } => failure("internal", format!("donedata has no JSON form: {message}")),
+            }),
+        }
+    }
+
+    /// Makes `event` the current one.
+    pub fn set_event(&mut self, event: Queued) {
+        self.out.trace(|| TraceEntry::Event(event.name.to_string()));
+        event::set_current(event);
+    }
+}
+
+/// The own keys of an object.
+fn keys(object: &Value) -> Vec<String> {
+    let list = global().get("Object").and_then(|o| o.get("keys")).and_then(|f| f.call(&mut [object.raw()]));
+    let Ok(list) = list else { return Vec::new() };
+    let len = list.get("length").and_then(|l| l.text()).ok().and_then(|l| l.parse::<u32>().ok()).unwrap_or(0);
+    (0..len).filter_map(|i| list.index(i).and_then(|k| k.text()).ok()).collect()
+}
+
+/// A text as a JSON string.
+pub fn quote(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            c if (c as u32) < 0x20 => out.push_str(&format!("\\u{:04x}", c as u32)),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}

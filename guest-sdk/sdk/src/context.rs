@@ -1,0 +1,116 @@
+//! What a strategy asks of the host.
+
+use crate::bindings::pointsman::strategy::{host, types};
+use serde_json::{json, Value};
+
+/// Collects what one call asks of the host.
+pub struct Context {
+    now_ms: u64,
+    random: u64,
+    ids: u32,
+    pub(crate) step: types::Step,
+}
+
+impl Context {
+    pub(crate) fn new(moment: types::Moment, ids: u32) -> Self {
+        let step =
+            types::Step { commands: Vec::new(), log: Vec::new(), active: None, done: None, trace: Vec::new() };
+        Context { now_ms: moment.now_ms, random: moment.seed, ids, step }
+    }
+
+    pub(crate) fn into_parts(self) -> (types::Step, u32) {
+        (self.step, self.ids)
+    }
+
+    /// The time of the event, ms since the epoch.
+    pub fn now_ms(&self) -> u64 {
+        self.now_ms
+    }
+
+    /// A random number in `0..bound` (0 for a bound of 0): the same when the event is replayed. SplitMix64.
+    pub fn random(&mut self, bound: u32) -> u32 {
+        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.random;
+        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (((z ^ z >> 31) >> 32) * u64::from(bound) >> 32) as u32
+    }
+
+    /// Writes to the session's log. ORS levels: 1 reporting, 2 error, 3 warning, 4 debug.
+    pub fn log(&mut self, level: u8, text: impl Into<String>) {
+        self.step.log.push(types::LogEntry { label: None, text: text.into(), level });
+    }
+
+    /// Sends an event to this session after a delay. `id` lets [`Context::cancel`] stop it.
+    pub fn send_later(&mut self, id: &str, event: &str, data: Value, delay_ms: u64) {
+        self.step.commands.push(types::Command::Send(types::Send {
+            id: Some(id.into()),
+            event: event.into(),
+            target: None,
+            processor: None,
+            data: (!data.is_null()).then(|| data.to_string()),
+            delay_ms,
+        }));
+    }
+
+    /// Cancels a delayed event.
+    pub fn cancel(&mut self, id: &str) {
+        self.step.commands.push(types::Command::Cancel(id.into()));
+    }
+
+    /// Makes this session handle an event before any other.
+    pub fn raise(&mut self, event: &str, data: Value) {
+        self.step.commands.push(types::Command::Raise(types::Event {
+            name: event.into(),
+            kind: types::EventKind::External,
+            data: (!data.is_null()).then(|| data.to_string()),
+            sendid: None,
+            origin: None,
+            origintype: None,
+            invokeid: None,
+        }));
+    }
+
+    /// Asks a functional module; gives the request id that the outcome's event carries.
+    pub fn request(&mut self, module: &str, action: &str, params: &Value) -> String {
+        self.ids += 1;
+        let id = format!("{module}.{}", self.ids);
+        self.step.commands.push(types::Command::Request(types::Request {
+            module: module.into(),
+            action: action.into(),
+            id: id.clone(),
+            params: params.to_string(),
+        }));
+        id
+    }
+
+    /// Routes a waiting call to the first target that takes it. The outcome comes back as
+    /// `interaction.redirect.done` or `error.interaction.redirect`.
+    pub fn redirect(&mut self, interaction_id: &str, targets: &[&str]) -> String {
+        self.request("interaction", "redirect", &json!({ "interactionid": interaction_id, "to": targets }))
+    }
+
+    /// Refuses a waiting call with a SIP status (400-699).
+    pub fn reject(&mut self, interaction_id: &str, status: u16) -> String {
+        self.request("interaction", "terminate", &json!({ "interactionid": interaction_id, "reason": status }))
+    }
+
+    /// Reads data of the host: `config`, `list` or `statistic`. The answer is journaled.
+    ///
+    /// # Errors
+    /// The host's message why there is no such value.
+    pub fn read(&self, source: &str, key: &str) -> Result<Value, String> {
+        let text = host::read(source, key)?;
+        serde_json::from_str(&text).map_err(|e| format!("{source} {key}: {e}"))
+    }
+
+    /// Names the state that the session is in, for operators.
+    pub fn state(&mut self, name: &str) {
+        self.step.active = Some(vec![name.into()]);
+    }
+
+    /// Ends the session after this event.
+    pub fn finish(&mut self, data: Option<Value>) {
+        self.step.done = Some(types::Done { data: data.map(|d| d.to_string()) });
+    }
+}

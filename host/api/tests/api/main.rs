@@ -1,0 +1,12 @@
+//! The API over an in-memory backend, one module per subject.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking, as tests do")]
+
+mod authentication;
+mod authorization;
+mod errors;
+mod openapi;
+mod ors;
+mod sessions;
+mod strategies;
+mod support;

@@ -1,0 +1,119 @@
+//! Executable content.
+
+use super::Flattener;
+use crate::expressions::position;
+use pointsman_chart::{Assignment, Attribute, Content, ExpressionKind, Instruction, Op, Param, Request, Send};
+use pointsman_scxml::model::{self, Operation};
+
+impl Flattener<'_> {
+    pub(super) fn instruction(&mut self, e: &model::Executable) -> Instruction {
+        let op = match &e.operation {
+            Operation::Raise(event) => Op::Raise(event.clone()),
+            Operation::If(i) => Op::If(
+                i.branches
+                    .iter()
+                    .map(|(cond, block)| (cond.as_ref().map(|c| self.expressions.value(c)), self.block(block)))
+                    .collect(),
+            ),
+            Operation::Foreach {
+                array,
+                item,
+                index,
+                body,
+            } => Op::Foreach {
+                array: self.expressions.value(array),
+                item: self.expressions.add(ExpressionKind::Item, item),
+                index: index.as_ref().map(|i| self.expressions.add(ExpressionKind::Item, i)),
+                body: self.block(body),
+            },
+            Operation::Log { label, expr, level } => Op::Log {
+                label: label.clone(),
+                expr: expr.as_ref().map(|e| self.expressions.value(e)),
+                level: *level,
+            },
+            Operation::Assign { location, value } => {
+                let location = self.expressions.add(ExpressionKind::Location, location);
+                Op::Assign(Assignment {
+                    location,
+                    value: self.value(value),
+                })
+            }
+            Operation::Script(text) => Op::Script(self.expressions.add(ExpressionKind::Script, text)),
+            Operation::Send(s) => Op::Send(Box::new(self.send(s))),
+            Operation::Cancel(id) => Op::Cancel(self.attribute(id)),
+            Operation::Action(a) => Op::Request(Box::new(Request {
+                module: a.module.clone(),
+                action: a.action.clone(),
+                requestid: a
+                    .requestid
+                    .as_ref()
+                    .map(|l| self.expressions.add(ExpressionKind::Location, l)),
+                attributes: a
+                    .attributes
+                    .iter()
+                    .map(|(name, text)| Param {
+                        name: name.clone(),
+                        expr: self.expressions.value(text),
+                    })
+                    .collect(),
+                params: self.params(&a.params),
+            })),
+        };
+        Instruction { op, at: position(e.at) }
+    }
+
+    fn send(&mut self, s: &model::Send) -> Send {
+        Send {
+            event: s.event.as_ref().map(|a| self.attribute(a)),
+            target: s.target.as_ref().map(|a| self.attribute(a)),
+            processor: s.processor.as_ref().map(|a| self.attribute(a)),
+            id: s.id.clone(),
+            idlocation: s
+                .idlocation
+                .as_ref()
+                .map(|l| self.expressions.add(ExpressionKind::Location, l)),
+            delay: s.delay.as_ref().map(|a| self.attribute(a)),
+            namelist: s
+                .namelist
+                .iter()
+                .map(|n| Param {
+                    name: n.text.clone(),
+                    expr: self.expressions.value(n),
+                })
+                .collect(),
+            params: self.params(&s.params),
+            content: s.content.as_ref().map(|c| self.value(c)),
+        }
+    }
+
+    fn attribute(&mut self, a: &model::Attribute) -> Attribute {
+        match a {
+            model::Attribute::Literal(text) => Attribute::Literal(text.text.clone()),
+            model::Attribute::Expr(text) => Attribute::Expr(self.expressions.value(text)),
+        }
+    }
+
+    pub(super) fn params(&mut self, params: &[model::Param]) -> Vec<Param> {
+        params
+            .iter()
+            .map(|p| Param {
+                name: p.name.clone(),
+                expr: self.expressions.value(&p.expr),
+            })
+            .collect()
+    }
+
+    /// W3C SCXML B.2.1: JSON where the text is JSON, else the text with white space normalised. Markup stays text
+    /// until the datamodel has DOM objects.
+    pub(super) fn value(&mut self, v: &model::Value) -> Content {
+        match v {
+            model::Value::Expr(text) => Content::Expr(self.expressions.value(text)),
+            model::Value::Xml(text) => Content::Text(text.text.clone()),
+            model::Value::Text(text) if text.text.trim().is_empty() => Content::None,
+            model::Value::Text(text) => match serde_json::from_str::<serde::de::IgnoredAny>(&text.text) {
+                Ok(_) => Content::Json(text.text.clone()),
+                Err(_) => Content::Text(text.text.split_whitespace().collect::<Vec<_>>().join(" ")),
+            },
+        }
+    }
+}

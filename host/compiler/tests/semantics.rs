@@ -1,0 +1,388 @@
+//! What W3C's tests leave open, or cannot see: values, texts, errors, reads, and what an operator is shown.
+
+mod common;
+
+use common::{Bench, Session, T0, chart, escaped, logged, on_go, options};
+use pointsman_compiler::Form;
+use pointsman_contract::{Command, Event, Moment, TraceEntry};
+use pointsman_sandbox::{Answer, Reads};
+use std::sync::LazyLock;
+
+static BENCH: LazyLock<Bench> = LazyLock::new(|| Bench::new(options(32)));
+
+/// A session that logs the value of `expr` at every event `go`, and where an error was and what it said.
+fn logging(expr: &str) -> Session {
+    let text = chart(&format!(
+        r#"<datamodel><data id="kept"/></datamodel><state id="s">
+<transition event="go"><log expr="{}"/></transition>
+<transition event="error.*"><log label="error" expr="_event.name + ' ' + _event.data.message + ' @ ' + _event.data.at"/></transition>
+</state>"#,
+        escaped(expr)
+    ));
+    BENCH.begun(&text).0
+}
+
+fn value_of(expr: &str, data: &str) -> String {
+    let step = logging(expr).step("go", data);
+    assert_eq!(step.log.len(), 1, "{expr}: {step:?}");
+    step.log[0].text.clone()
+}
+
+fn datamodel(session: &mut Session) -> serde_json::Value {
+    let shown = session.inspect().expect("it shows").datamodel;
+    serde_json::from_str(&shown).unwrap_or_else(|e| panic!("{e}: {shown}"))
+}
+
+#[test]
+fn start_parameters_replace_the_values_of_top_level_data() {
+    let strategy = BENCH.strategy(&chart(
+        r#"<datamodel><data id="a" expr="1"/><data id="b" expr="2"/><data id="list"/><data id="constructor" expr="'mine'"/></datamodel>
+           <state id="s"><datamodel><data id="inner" expr="3"/></datamodel></state>"#,
+    ));
+    for (params, expected) in [
+        ("", r#"{"a":1,"b":2,"list":"undefined","constructor":"mine","inner":3}"#),
+        (
+            "{}",
+            r#"{"a":1,"b":2,"list":"undefined","constructor":"mine","inner":3}"#,
+        ),
+        (
+            r#"{"a":"x","list":[1,{"y":null}],"inner":9,"unknown":1}"#,
+            r#"{"a":"x","b":2,"list":[1,{"y":null}],"constructor":"mine","inner":3}"#,
+        ),
+        (
+            r#"{"b":null}"#,
+            r#"{"a":1,"b":null,"list":"undefined","constructor":"mine","inner":3}"#,
+        ),
+        (
+            "[1]",
+            r#"{"a":1,"b":2,"list":"undefined","constructor":"mine","inner":3}"#,
+        ),
+    ] {
+        let mut session = BENCH.session(&strategy);
+        session.start(params).unwrap_or_else(|f| panic!("{params}: {f}"));
+        let expected: serde_json::Value = serde_json::from_str(expected).expect("JSON");
+        assert_eq!(datamodel(&mut session), expected, "{params}");
+    }
+    let failure = BENCH.session(&strategy).start("{").expect_err("no JSON");
+    assert_eq!(failure.code.as_str(), "start");
+    assert!(
+        failure.message.starts_with("start parameters: SyntaxError"),
+        "{failure}"
+    );
+}
+
+#[test]
+fn event_looks_like_an_ordinary_object() {
+    for (expr, data, expected) in [
+        (
+            "JSON.stringify(_event)",
+            r#"{"a":[1]}"#,
+            r#"{"name":"go","type":"external","data":{"a":[1]}}"#,
+        ),
+        ("JSON.stringify(_event)", "", r#"{"name":"go","type":"external"}"#),
+        (
+            "'data' in _event && 'origin' in _event && 'sendid' in _event",
+            "",
+            "true",
+        ),
+        ("_event.data === undefined", "", "true"),
+        ("_event.data === null", "null", "true"),
+        ("_event.data === _event.data && _event === _event", r#"{"a":1}"#, "true"),
+        ("_event.data.a.b.c", r#"{"a":{"b":{"c":"deep"}}}"#, "deep"),
+        ("typeof _event.data + _event.data.length", r#""text""#, "string4"),
+        ("Object.keys(_event).join()", "1", "name,type,data"),
+        ("_event.data", "not JSON", "not JSON"),
+        ("(_event.data.added = 1, _event.data.added)", "{}", "1"),
+    ] {
+        assert_eq!(value_of(expr, data), expected, "{expr} of {data}");
+    }
+    for forbidden in [
+        "_event = 1",
+        "_event.name = 'x'",
+        "_sessionid = 1",
+        "delete _event.name",
+    ] {
+        let text = format!("(function() {{ 'use strict'; {forbidden}; }})()");
+        let step = logging(&text).step("go", "1");
+        assert!(
+            logged(&step)[0].starts_with("error.execution TypeError"),
+            "{forbidden}: {step:?}"
+        );
+    }
+}
+
+#[test]
+fn an_event_that_was_kept_stays_what_it_was() {
+    let mut session = logging("(kept ? kept.name + kept.data.n : 'none') + (kept = _event).type");
+    assert_eq!(logged(&session.step("go", r#"{"n":1}"#)), ["noneexternal"]);
+    session.step("other", r#"{"n":9}"#);
+    // The first read of its data is long after its event.
+    assert_eq!(logged(&session.step("go", r#"{"n":2}"#)), ["go1external"]);
+    assert_eq!(logged(&session.step("go", r#"{"n":3}"#)), ["go2external"]);
+}
+
+/// Answers with the key, except for what it refuses.
+struct Lists;
+
+impl Reads for Lists {
+    fn read(&mut self, source: &str, key: &str) -> Result<String, String> {
+        match key {
+            "secret" => Err(format!("no `{key}` in {source}: ü%s%n")),
+            "huge" => Ok(format!("{:?}", "x".repeat(40_000))),
+            "broken" => Ok("{".into()),
+            other => Ok(format!(r#"{{"got":{other:?}}}"#)),
+        }
+    }
+}
+
+#[test]
+fn reads_answer_with_values_and_are_recorded_in_order() {
+    let attempt = |key: &str| {
+        format!(
+            "(function() {{ try {{ return Pointsman.read('list', '{key}').got; }} catch (e) {{ return e.message; }} }})()"
+        )
+    };
+    let keys = ["vip", "secret", "huge", "broken", "grüße"];
+    let logs: String = keys
+        .iter()
+        .map(|k| format!(r#"<log expr="{}"/>"#, attempt(k)))
+        .collect();
+    let strategy = BENCH.strategy(&chart(&format!(r#"<state id="s"><onentry>{logs}</onentry></state>"#)));
+    let mut session = BENCH.session(&strategy);
+    let moment = Moment {
+        now_ms: T0,
+        seed: 1,
+        trace: false,
+    };
+    let outcome = session.start_at(moment, "", &mut Lists).expect("it starts");
+    let too_large = "the value of `huge` in `list` is larger than 32768 bytes";
+    assert_eq!(
+        logged(&outcome.step),
+        [
+            "vip",
+            "no `secret` in list: ü%s%n",
+            too_large,
+            "the host's answer is not JSON",
+            "grüße"
+        ]
+    );
+    let answer = |key: &str, answer: Result<&str, &str>| Answer {
+        source: "list".into(),
+        key: key.into(),
+        answer: answer.map(Into::into).map_err(Into::into),
+    };
+    assert_eq!(
+        outcome.answers,
+        [
+            answer("vip", Ok(r#"{"got":"vip"}"#)),
+            answer("secret", Err("no `secret` in list: ü%s%n")),
+            answer("huge", Err(too_large)),
+            answer("broken", Ok("{")),
+            answer("grüße", Ok(r#"{"got":"grüße"}"#)),
+        ]
+    );
+    assert_eq!(session.event("nothing", "").expect("it goes on").answers, []);
+}
+
+#[test]
+fn expressions_that_are_no_expressions_load_with_a_warning_and_fail_when_reached() {
+    for bad in [
+        "1);f(2",
+        "1; 2",
+        "var x = 1",
+        "}",
+        "(",
+        "1 +",
+        "if (true) 1",
+        "// comment",
+        "1]; [2",
+    ] {
+        let text = on_go(&format!(r#"<log expr="{}"/>"#, escaped(bad)));
+        let warnings = BENCH.compile(&text, Form::Image).warnings;
+        assert_eq!(warnings.len(), 1, "`{bad}`");
+        assert_eq!(warnings[0].code, "invalid-expression");
+        let step = logging(bad).step("go", "");
+        assert_eq!(step.log.len(), 1, "`{bad}`: {step:?}");
+        assert_eq!(step.log[0].label.as_deref(), Some("error"), "`{bad}`: {step:?}");
+        assert!(step.log[0].text.starts_with("error.execution"), "`{bad}`: {step:?}");
+    }
+    for (good, value) in [
+        ("{a: 1}.a", "1"),
+        ("1, 2", "2"),
+        ("'a' // comment", "a"),
+        ("function() { return 1; }()", "1"),
+    ] {
+        assert_eq!(value_of(good, ""), value, "{good}");
+    }
+}
+
+#[test]
+fn error_events_and_the_trace_say_what_failed_and_where() {
+    let mut session = logging("nobody.knows");
+    let step = session.step("go", "");
+    let message = "error.execution ReferenceError: nobody is not defined @ chart.scxml:2:";
+    assert!(step.log[0].text.starts_with(message), "{step:?}");
+    let failed: Vec<&String> = step
+        .trace
+        .iter()
+        .filter_map(|t| match t {
+            TraceEntry::Failed(text) => Some(text),
+            _ => None,
+        })
+        .collect();
+    assert!(
+        failed[0].starts_with("chart.scxml:2:") && failed[0].ends_with("nobody is not defined"),
+        "{failed:?}"
+    );
+}
+
+#[test]
+fn log_levels_are_those_of_ors() {
+    let text = on_go(
+        r#"<log expr="'none'"/><log expr="1" level="1"/><log expr="2" level="2"/><log expr="3" level="3"/><log label="l" expr="4" level="4"/>"#,
+    );
+    let step = BENCH.begun(&text).0.step("go", "");
+    let levels: Vec<(u8, &str)> = step.log.iter().map(|l| (l.level, l.text.as_str())).collect();
+    assert_eq!(levels, [(0, "none"), (1, "1"), (2, "2"), (3, "3"), (4, "4")]);
+    assert_eq!(step.log[4].label.as_deref(), Some("l"));
+}
+
+#[test]
+fn log_texts_are_the_text_of_strings_and_the_json_of_objects() {
+    for (expr, text) in [
+        ("'a\"b'", "a\"b"),
+        ("({a: 'x', b: [1, null]})", r#"{"a":"x","b":[1,null]}"#),
+        ("undefined", "undefined"),
+        ("null", "null"),
+        ("1.5", "1.5"),
+        ("0.1 + 0.2", "0.30000000000000004"),
+        ("123n", "123"),
+        ("new Date(0)", "\"1970-01-01T00:00:00.000Z\""),
+        (
+            "(function() { var a = []; a.push(a); return a; })()",
+            "TypeError: circular reference",
+        ),
+        (
+            "(function() { var o = {}; o.o = o; return o; })()",
+            "TypeError: circular reference",
+        ),
+        ("(function f() { return 1; })", "function f() { return 1; }"),
+        ("'grüße 日本 😀'", "grüße 日本 😀"),
+        ("'a\\u0000b'", "a\0b"),
+        ("'\\ud800'.length", "1"),
+    ] {
+        assert_eq!(value_of(expr, ""), text, "{expr}");
+    }
+}
+
+#[test]
+fn donedata_is_json() {
+    for (inside, expected) in [
+        ("", None),
+        (r#"<donedata><content expr="[1, 'x']"/></donedata>"#, Some(r#"[1,"x"]"#)),
+        (
+            r#"<donedata><content>{"a": 1}</content></donedata>"#,
+            Some(r#"{"a":1}"#),
+        ),
+        (r#"<donedata><content expr="undefined"/></donedata>"#, None),
+        (
+            r#"<donedata><param name="a" expr="1"/><param name="b" expr="'ü'"/></donedata>"#,
+            Some(r#"{"a":1,"b":"ü"}"#),
+        ),
+        (
+            r#"<donedata><param name="a" expr="nobody.knows"/><param name="b" expr="2"/></donedata>"#,
+            Some(r#"{"b":2}"#),
+        ),
+    ] {
+        let (_, step) = BENCH.begun(&chart(&format!(r#"<final id="end">{inside}</final>"#)));
+        let done = step.done.unwrap_or_else(|| panic!("{inside}: no end"));
+        assert_eq!(done.data.as_deref(), expected, "{inside}");
+        assert_eq!(step.active, Some(vec!["end".to_owned()]));
+    }
+}
+
+#[test]
+fn inspect_shows_values_that_json_cannot_carry_as_their_text_and_changes_nothing() {
+    let text = chart(
+        r#"<datamodel>
+ <data id="f" expr="function() { return 'a\u0301\u0000'; }"/><data id="nothing"/><data id="cycle" expr="[1]"/><data id="big" expr="12n"/>
+ <data id="odd" expr="'\u0000\u0007\u0301\u200b&quot;\\'"/><data id="hidden" expr="({ toJSON: function() { throw new Error('no'); } })"/>
+</datamodel><script>cycle.push(cycle)</script><state id="outer"><state id="grüße"/></state>"#,
+    );
+    let (mut session, _) = BENCH.begun(&text);
+    let expected = serde_json::json!({
+        "f": r"function() { return 'a\u0301\u0000'; }",
+        "nothing": "undefined",
+        "cycle": "TypeError: circular reference",
+        "big": "12",
+        "odd": "\0\u{7}\u{301}\u{200b}\"\\",
+        "hidden": "Error: no",
+    });
+    assert_eq!(datamodel(&mut session), expected);
+    assert_eq!(datamodel(&mut session), expected);
+    assert_eq!(session.inspect().expect("it shows").configuration, ["outer", "grüße"]);
+    session.step("next", "");
+}
+
+#[test]
+fn looking_at_a_session_that_is_nearly_full_does_not_end_it() {
+    // As a value 6 MiB fit; as JSON beside it they do not.
+    let text = on_go("<script>kept = 'x'.repeat(6 * 1024 * 1024) + n;</script>");
+    let (mut session, _) = BENCH.begun(&text);
+    session.step("go", "");
+    session.inspect().expect("it shows");
+    assert_eq!(logged(&session.step("count", "")), ["1"]);
+}
+
+#[test]
+fn unicode_and_nul_pass_through_ids_data_and_commands() {
+    let text = chart(
+        r##"<datamodel><data id="größe" expr="'é'"/></datamodel><state id="zustand-ä"><transition event="ереход.*" target="日本">
+<log label="метка" expr="größe + _event.data.k + In('zustand-ä') + In('日本')"/>
+<send id="id-ü" event="événement" target="#_scxml_другой"><param name="ключ" expr="_event.data.k"/></send></transition></state><state id="日本"/>"##,
+    );
+    let strategy = BENCH.strategy(&text);
+    let mut session = BENCH.session(&strategy);
+    session.start("").expect("it starts");
+    // `#_scxml_` asks whether that session lives; here none does.
+    let step = session.step("ереход.ä", r#"{"k":"a\u0000b😀"}"#);
+    assert_eq!(logged(&step), ["éa\0b😀falsefalse"]);
+    assert_eq!(step.log[0].label.as_deref(), Some("метка"));
+    assert_eq!(step.active, Some(vec!["日本".to_owned()]));
+    assert!(
+        step.trace.contains(&TraceEntry::Event("error.communication".into())),
+        "{step:?}"
+    );
+    let text = on_go(r#"<send id="id-ü" event="événement"><param name="ключ" expr="_event.data.k"/></send>"#);
+    let step = BENCH.begun(&text).0.step("go", r#"{"k":"a\u0000b😀"}"#);
+    let [Command::Send(send)] = &step.commands[..] else {
+        panic!("{step:?}")
+    };
+    assert_eq!((send.id.as_deref(), send.event.as_str()), (Some("id-ü"), "événement"));
+    let data: serde_json::Value = serde_json::from_str(send.data.as_deref().expect("data")).expect("JSON");
+    assert_eq!(data, serde_json::json!({"ключ": "a\0b😀"}));
+}
+
+#[test]
+fn the_largest_event_arrives_whole() {
+    let data = format!("{:?}", "x".repeat(65_000));
+    assert_eq!(value_of("_event.data.length", &data), "65000");
+    let long = format!("go.{}", "n".repeat(60_000));
+    let mut session = logging("_event.name.length");
+    assert_eq!(logged(&session.step(&long, "")), ["60003"]);
+}
+
+#[test]
+fn fields_of_an_event_arrive() {
+    let mut event = Event::platform("go", None);
+    event.sendid = Some("s".into());
+    event.origin = Some("o".into());
+    event.origintype = Some("t".into());
+    event.invokeid = Some("i".into());
+    let mut session = logging("JSON.stringify(_event)");
+    let step = session.handle(&event).expect("it goes on").step;
+    assert_eq!(
+        logged(&step),
+        [r#"{"name":"go","type":"platform","sendid":"s","origin":"o","origintype":"t","invokeid":"i"}"#]
+    );
+}

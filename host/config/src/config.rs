@@ -1,0 +1,206 @@
+//! The whole configuration: read from its sources, and looked up in.
+
+use crate::draft;
+use crate::load;
+use crate::names::{Bytes, DnNumber, Milliseconds, PortId, ScriptName, SwitchName, TenantName};
+use crate::objects::api_key::ApiKey;
+use crate::objects::application::{Application, Port, Protocol};
+use crate::objects::dn::Dn;
+use crate::objects::script::Script;
+use crate::objects::switch::Switch;
+use crate::objects::tenant::Tenant;
+use crate::report::{ConfigError, Report};
+use crate::source::{Place, Source};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// A configuration in which every reference leads somewhere.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// This server.
+    pub application: Application,
+    /// The tenants in order: never empty, the first one is the default tenant.
+    pub tenants: Vec<Tenant>,
+    /// The switches.
+    pub switches: Vec<Switch>,
+    /// The DNs.
+    pub dns: Vec<Dn>,
+    /// The Enhanced Routing Scripts.
+    pub scripts: Vec<Script>,
+    /// The API keys. Without any, the REST API is closed to everybody.
+    pub api_keys: Vec<ApiKey>,
+    /// Where each value was read.
+    pub origins: Origins,
+}
+
+/// Where the values of a configuration were read, by path, such as `dn[3].switch`.
+#[derive(Clone, Debug, Default)]
+pub struct Origins {
+    pub(crate) places: BTreeMap<String, Place>,
+    pub(crate) sources: Vec<Source>,
+}
+
+/// What one tenant may take of the server: its own limits, or the application's where it has none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TenantLimits {
+    /// Memory of one session.
+    pub memory_per_session: Bytes,
+    /// Sessions that may live at the same time.
+    pub max_live_sessions: u32,
+    /// Sessions that may be started in a second; `None`: not limited.
+    pub max_session_starts_per_second: Option<u32>,
+}
+
+/// What a SIP port lets in. Limits apply before it is known which switch a message is for, so a port that serves several
+/// switches has the widest limits among them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SipLimits {
+    /// The largest message.
+    pub max_message_size: Bytes,
+    /// The most header fields of a message.
+    pub max_header_count: u32,
+    /// The most open transactions of one source address.
+    pub max_transactions_per_source: u32,
+}
+
+impl Origins {
+    pub(crate) fn insert(&mut self, path: String, place: Place) {
+        self.places.insert(path, place);
+    }
+
+    pub(crate) fn place(&self, path: &str) -> Option<&Place> {
+        self.places.get(path)
+    }
+
+    /// `file:line` of an option that stands in a file; `None` for one that was left out, or that a program set.
+    pub fn of(&self, path: &str) -> Option<String> {
+        let place = self.places.get(path)?;
+        let source = self.sources.get(place.source)?;
+        Some(format!("{}:{}", source.name, source.position(place.span.start).line))
+    }
+}
+
+impl Config {
+    /// Reads `file`, and the files that it includes, out of a directory. Nothing outside of that directory can be reached:
+    /// neither by `..`, nor by an absolute path, nor through a symbolic link.
+    pub fn load(dir: &cap_std::fs::Dir, file: &str) -> Result<Config, ConfigError> {
+        let mut report = Report::default();
+        let sources = load::read(dir, Path::new(file), &mut report);
+        Config::usable(draft::read(sources, report))
+    }
+
+    /// Reads texts that the caller already has. The first one is the main file; an `include` in it is not followed.
+    pub fn parse(sources: Vec<Source>) -> Result<Config, ConfigError> {
+        Config::usable(draft::read(sources, Report::default()))
+    }
+
+    /// The configuration that `make run` uses: two tenants with a switch each, and five DNs with the five sample
+    /// strategies.
+    pub fn embedded() -> Config {
+        let source = Source::new("embedded.toml", Config::EMBEDDED);
+        Config::parse(vec![source]).expect("a test reads the embedded configuration")
+    }
+
+    /// The text of [`Config::embedded`]: commented, to start one's own from.
+    pub const EMBEDDED: &'static str = include_str!("embedded.toml");
+
+    fn usable((config, report): (Option<Config>, Report)) -> Result<Config, ConfigError> {
+        match config {
+            Some(config) if !report.has_errors() => Ok(config),
+            _ => Err(ConfigError(report)),
+        }
+    }
+
+    /// The default tenant: the first one.
+    pub fn default_tenant(&self) -> Option<&Tenant> {
+        self.tenants.first()
+    }
+
+    /// A tenant by its name.
+    pub fn tenant(&self, name: &TenantName) -> Option<&Tenant> {
+        self.tenants.iter().find(|tenant| tenant.name == *name)
+    }
+
+    /// A switch by its name.
+    pub fn switch(&self, name: &SwitchName) -> Option<&Switch> {
+        self.switches.iter().find(|switch| switch.name == *name)
+    }
+
+    /// A DN by its switch and number.
+    pub fn dn(&self, switch: &SwitchName, number: &DnNumber) -> Option<&Dn> {
+        self.dns.iter().find(|dn| dn.number == *number && dn.switch == *switch)
+    }
+
+    /// An Enhanced Routing Script of a tenant.
+    pub fn script(&self, tenant: &TenantName, name: &ScriptName) -> Option<&Script> {
+        self.scripts
+            .iter()
+            .find(|script| script.name == *name && script.tenant == *tenant)
+    }
+
+    /// A listening port by its id.
+    pub fn port(&self, id: &PortId) -> Option<&Port> {
+        self.application.ports.iter().find(|port| port.id == *id)
+    }
+
+    /// The switches whose calls arrive at a port.
+    pub fn switches_at<'a>(&'a self, port: &'a Port) -> impl Iterator<Item = &'a Switch> {
+        self.switches
+            .iter()
+            .filter(move |switch| self.application.serves(port, &switch.name))
+    }
+
+    /// The DN that a number means at a port. At most one: a number exists once for each port.
+    pub fn dn_at(&self, port: &Port, number: &DnNumber) -> Option<&Dn> {
+        self.dns
+            .iter()
+            .find(|dn| dn.number == *number && self.application.serves(port, &dn.switch))
+    }
+
+    /// How long the strategy of a DN may take to decide: the DN's own limit, or its switch's.
+    pub fn decision_timeout(&self, dn: &Dn) -> Option<Milliseconds> {
+        dn.decision_timeout
+            .or_else(|| Some(self.switch(&dn.switch)?.sip.decision_timeout))
+    }
+
+    /// What a tenant may take of the server.
+    pub fn limits(&self, tenant: &Tenant) -> TenantLimits {
+        let sandbox = &self.application.sandbox;
+        TenantLimits {
+            memory_per_session: tenant.memory_per_session.unwrap_or(sandbox.memory_per_session),
+            max_live_sessions: tenant.max_live_sessions.unwrap_or(sandbox.max_live_sessions),
+            max_session_starts_per_second: tenant.max_session_starts_per_second,
+        }
+    }
+
+    /// What a SIP port lets in; `None` where it serves no switch.
+    pub fn sip_limits(&self, port: &Port) -> Option<SipLimits> {
+        let limits = self.switches_at(port).map(|switch| SipLimits {
+            max_message_size: switch.sip.max_message_size,
+            max_header_count: switch.sip.max_header_count,
+            max_transactions_per_source: switch.sip.max_transactions_per_source,
+        });
+        limits.reduce(|one, other| SipLimits {
+            max_message_size: one.max_message_size.max(other.max_message_size),
+            max_header_count: one.max_header_count.max(other.max_header_count),
+            max_transactions_per_source: one.max_transactions_per_source.max(other.max_transactions_per_source),
+        })
+    }
+}
+
+impl Application {
+    /// Whether calls of a switch arrive at a port.
+    pub fn serves(&self, port: &Port, switch: &SwitchName) -> bool {
+        port.protocol == Protocol::Sip
+            && self.connections.iter().any(|connection| {
+                connection.switch == *switch && connection.ports.as_ref().is_none_or(|ports| ports.contains(&port.id))
+            })
+    }
+}
+
+/// Reads a configuration for its report alone: `pointsman config check`.
+pub fn check(dir: &cap_std::fs::Dir, file: &str) -> Report {
+    let mut report = Report::default();
+    let sources = load::read(dir, Path::new(file), &mut report);
+    draft::read(sources, report).1
+}

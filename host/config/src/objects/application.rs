@@ -1,0 +1,182 @@
+//! The Application: this server itself, its ports, its connections and its options.
+
+use crate::names::{ApplicationName, Bytes, FilePath, Milliseconds, PortId, Seconds, SwitchName};
+use crate::setting::{choices, options};
+use std::net::SocketAddr;
+
+options! {
+    /// The application object: one per configuration, as in ORS.
+    object Application at "[application]" {
+        /// The application's name, which strategies see as `_genesys.session.server.name`.
+        "name" name: ApplicationName, required, Start, Ors("Application name");
+        /// Listening ports.
+        "port" ports: Vec<Port>, default(Vec::new()), Start, Ors("Application, Server Info, Listening Ports");
+        /// The switches that this server serves, and through which of its ports.
+        "connection" connections: Vec<Connection>, default(Vec::new()), Start, Ors("Application, Connections");
+        /// Call handling.
+        "orchestration" orchestration: Orchestration, default(Orchestration::default()), Start, Ors("[orchestration]");
+        /// Sessions and their limits.
+        "scxml" scxml: Scxml, default(Scxml::default()), Start, Ors("[scxml]");
+        /// The WebAssembly sandbox that every session runs in.
+        "sandbox" sandbox: Sandbox, default(Sandbox::default()), Start, Pointsman;
+        /// Logging.
+        "log" log: Log, default(Log::default()), Immediate, Ors("[log]");
+    }
+    not yet [
+        "persistence", "mcr", "elasticsearch", "performance-alarms", "log-filter", "log-filter-data", "dfm",
+    ]
+}
+
+choices! {
+    /// What is spoken at a port.
+    Protocol, "a port's protocol" {
+        /// The REST API.
+        "http" => Http,
+        /// SIP: the routing points.
+        "sip" => Sip,
+    }
+    /// What carries a port's protocol.
+    Transport, "a transport" {
+        /// Plain datagrams; SIP only.
+        "udp" => Udp,
+        /// A plain stream.
+        "tcp" => Tcp,
+        /// TLS over TCP.
+        "tls" => Tls,
+    }
+    /// What is logged, by ORS's levels.
+    Verbose, "a log level" {
+        /// Everything.
+        "all" => All,
+        /// Everything that helps to debug the server.
+        "debug" => Debug,
+        /// Every call and session.
+        "trace" => Trace,
+        /// Every call and session, as `trace` for now.
+        "interaction" => Interaction,
+        /// What an operator should look at.
+        "standard" => Standard,
+        /// Nothing.
+        "none" => None,
+    }
+    /// The shape of log lines.
+    LogFormat, "a log format" {
+        /// Lines for people.
+        "text" => Text,
+        /// One JSON object a line.
+        "json" => Json,
+    }
+}
+
+impl Verbose {
+    /// The level of `tracing` that this stands for: `trace`, `debug`, `info`, `warn` or `off`.
+    pub fn tracing_level(self) -> &'static str {
+        match self {
+            Verbose::All => "trace",
+            Verbose::Debug => "debug",
+            Verbose::Trace | Verbose::Interaction => "info",
+            Verbose::Standard => "warn",
+            Verbose::None => "off",
+        }
+    }
+}
+
+options! {
+    /// A listening port.
+    object Port at "[[application.port]]" {
+        /// The port's id, by which connections and messages name it.
+        "id" id: PortId, required, Start, Ors("Port ID");
+        /// What is spoken: `http` or `sip`.
+        "protocol" protocol: Protocol, required, Start, Ors("Connection Protocol");
+        /// What carries it: `tcp` or `tls` for http; `udp`, `tcp` or `tls` for sip.
+        "transport" transport: Transport, required, Start, Pointsman;
+        /// IP address and port to listen at; port 0 lets the system choose.
+        "address" address: SocketAddr, required, Start, Ors("Port");
+        /// File with the certificate chain, PEM. Without it a tls port uses the server's own, see `pointsman certs`.
+        "certificate" certificate: Option<FilePath>, optional, Start, Pointsman;
+        /// File with the private key of `certificate`, PEM.
+        "key" key: Option<FilePath>, optional, Start, Pointsman;
+    }
+    known as |port| port.id.to_string()
+}
+
+options! {
+    /// A connection: which switch is served, and through which ports.
+    object Connection at "[[application.connection]]" {
+        /// The switch.
+        "switch" switch: SwitchName, required, Start, Ors("Application, Connections");
+        /// The ports that its calls arrive at; all SIP ports when left out.
+        "ports" ports: Option<Vec<PortId>>, optional, Start, Pointsman;
+    }
+    known as |connection| connection.switch.to_string()
+}
+
+options! {
+    /// Call handling.
+    section Orchestration at "[application.orchestration]" {
+        /// Calls that may wait for a strategy's decision at the same time, over all links; one more is answered with its
+        /// DN's default DN, or turned away.
+        "max-pending-calls" max_pending_calls: u32, default(20_000) from 1 to 1_000_000 unit "calls", Immediate, Pointsman;
+    }
+    not yet [
+        "backup-synch-max-age", "backup-synch-max-buffer", "call-watching-timeout", "complete-assoc-on-target-node",
+        "cookie", "external-url", "functions-by-urs", "def-statserver-name", "mcr-*", "switch-multi-links-enabled",
+        "sessionid-with-nodeid", "map-composer-log-levels", "new-session-on-reroute", "parse-start-params",
+        "webfm-event-hold-response", "heartbeat-period", "http-pending-max-time",
+    ]
+}
+
+options! {
+    /// Sessions and their limits.
+    section Scxml at "[application.scxml]" {
+        /// Threads that run sessions. 0 (ORS: 8) means one for each processor core.
+        "session-processing-threads" session_processing_threads: u32, default(0) from 0 to 1_024 unit "threads", Start,
+            Ors("scxml/session-processing-threads");
+        /// Transitions that a session may take for one external event; one more ends the session.
+        "max-microstep-count" max_microstep_count: u32, default(1_000) from 1 to 1_000_000 unit "transitions", Immediate,
+            Ors("scxml/max-microstep-count");
+        /// Events that may wait for a session; one more is refused to its sender.
+        "max-pending-events" max_pending_events: u32, default(100) from 1 to 100_000 unit "events", Immediate,
+            Ors("scxml/max-pending-events");
+        /// How long a session may work on one event; longer, and it is ended.
+        "process-event-timeout" process_event_timeout: Milliseconds, default(Milliseconds(10_000)) from 1 to 600_000
+            unit "milliseconds", Immediate, Ors("scxml/process-event-timeout");
+        /// How long a session may live.
+        "max-session-age" max_session_age: Seconds, default(Seconds(604_800)) from 1 to 31_536_000 unit "seconds",
+            Immediate, Ors("scxml/max-session-age");
+    }
+    not yet [
+        "system-id", "max-state-entry-count", "max-compiler-cache-size", "max-compiler-cached-docs", "max-includes",
+        "max-debug-sessions", "debug-enabled", "debug-port", "default-encoding", "fips_enabled", "js-preload-files",
+        "password", "http-*", "https-proxy",
+    ]
+}
+
+options! {
+    /// The WebAssembly sandbox that every session runs in.
+    section Sandbox at "[application.sandbox]" {
+        /// Memory that one session may use: the sandbox reserves address space of this size for every live session.
+        "memory-per-session-bytes" memory_per_session: Bytes, default(Bytes(16 << 20)) from 2_097_152 to 1_073_741_824
+            unit "bytes", Start, Pointsman;
+        /// Sessions that may live in memory at the same time, over all tenants.
+        "max-live-sessions" max_live_sessions: u32, default(10_000) from 1 to 1_000_000 unit "sessions", Start, Pointsman;
+        /// What a session may log while it handles one event; the rest of that event's lines is dropped and counted.
+        "max-log-bytes-per-step" max_log_bytes_per_step: Bytes, default(Bytes(65_536)) from 0 to 16_777_216 unit "bytes",
+            Immediate, Pointsman;
+    }
+}
+
+options! {
+    /// Logging.
+    section Log at "[application.log]" {
+        /// What is logged: `all`, `debug`, `trace`, `interaction`, `standard` or `none`.
+        "verbose" verbose: Verbose, default(Verbose::Trace), Immediate, Ors("log/verbose");
+        /// The shape of log lines: `text` or `json`.
+        "format" format: LogFormat, default(LogFormat::Text), Start, Pointsman;
+    }
+    not yet [
+        "all", "standard", "interaction", "trace", "debug", "segment", "expire", "buffering", "keep-startup-file",
+        "messagefile", "message_format", "time_format", "time_convert", "print-attributes", "check-point", "memory",
+        "spool", "compatible-output-priority", "x-*", "ors-regex-*",
+    ]
+}

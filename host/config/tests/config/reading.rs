@@ -1,0 +1,206 @@
+//! What a correct configuration reads as.
+
+use crate::common::{HASH, SMALL, parse, small_with};
+use pointsman_config::{
+    ApplicationRef, Bytes, Config, DocumentRef, Milliseconds, ObjectName, PortId, Protocol, Role, ScriptName, Seconds,
+    Source, SwitchName, TenantName, TenantScope, Transport,
+};
+
+fn switch(name: &str) -> SwitchName {
+    SwitchName::parse(name).unwrap()
+}
+
+#[test]
+fn every_object_of_the_sample_is_read() {
+    let config = parse(SMALL);
+    let north = switch("north");
+    assert_eq!(config.application.name.as_str(), "orchestrator");
+    assert_eq!(config.application.ports.len(), 1);
+    let dn = config.dn(&north, &"7001".parse().unwrap()).unwrap();
+    assert_eq!(
+        dn.orchestration.application,
+        ApplicationRef::parse("script:Front Desk").unwrap()
+    );
+    let tenant = &config.switch(&north).unwrap().tenant;
+    let script = config
+        .script(tenant, &ScriptName::parse("Front Desk").unwrap())
+        .unwrap();
+    assert_eq!(
+        script.application.url,
+        DocumentRef::parse("strategy:front-desk@3").unwrap()
+    );
+    assert_eq!(script.parameters.0["greeting"].to_string(), "hello [ANI]");
+    assert_eq!(config.dn(&north, &"7002".parse().unwrap()), None);
+    assert_eq!(config.dn(&switch("south"), &"7001".parse().unwrap()), None);
+}
+
+#[test]
+fn options_left_out_have_the_documented_defaults() {
+    let config = parse(SMALL);
+    let scxml = &config.application.scxml;
+    assert_eq!(scxml.max_microstep_count, 1_000);
+    assert_eq!(scxml.max_pending_events, 100);
+    assert_eq!(scxml.process_event_timeout, Milliseconds(10_000));
+    assert_eq!(scxml.max_session_age, Seconds(604_800));
+    assert_eq!(config.application.sandbox.memory_per_session, Bytes(16 << 20));
+    assert_eq!(config.switches[0].sip.decision_timeout, Milliseconds(30_000));
+    assert_eq!(config.scripts[0].application.fetch_timeout, Milliseconds(30_000));
+}
+
+#[test]
+fn options_given_replace_the_defaults() {
+    let text = small_with(
+        "[[tenant]]",
+        "[application.scxml]\nmax-microstep-count = 7\nprocess-event-timeout = 0x10\nmax-session-age = 9_000\n\n[[tenant]]",
+    );
+    let scxml = parse(&text).application.scxml;
+    assert_eq!(scxml.max_microstep_count, 7);
+    assert_eq!(scxml.process_event_timeout, Milliseconds(16));
+    assert_eq!(scxml.max_session_age, Seconds(9_000));
+}
+
+#[test]
+fn the_first_tenant_of_the_first_file_is_the_default_one() {
+    let main = small_with(
+        "[[tenant]]\nname = \"acme\"",
+        "[[tenant]]\nname = \"zebra\"\n[[tenant]]\nname = \"acme\"",
+    );
+    let sources = vec![
+        Source::new("main.toml", main),
+        Source::new("more.toml", "[[tenant]]\nname = \"aardvark\"\n"),
+    ];
+    let config = Config::parse(sources).unwrap();
+    assert_eq!(config.default_tenant().unwrap().name.as_str(), "zebra");
+    let names: Vec<_> = config.tenants.iter().map(|tenant| tenant.name.as_str()).collect();
+    assert_eq!(names, ["zebra", "acme", "aardvark"]);
+}
+
+#[test]
+fn a_tenant_without_limits_has_those_of_the_sandbox() {
+    let text = small_with(
+        "name = \"acme\"",
+        "name = \"acme\"\nmax-live-sessions = 5\nmax-session-starts-per-second = 2\n[[tenant]]\nname = \"other\"",
+    );
+    let config = parse(&text);
+    let acme = config.limits(config.tenant(&TenantName::parse("acme").unwrap()).unwrap());
+    assert_eq!(
+        (acme.max_live_sessions, acme.max_session_starts_per_second),
+        (5, Some(2))
+    );
+    assert_eq!(acme.memory_per_session, config.application.sandbox.memory_per_session);
+    let other = config.limits(config.tenant(&TenantName::parse("other").unwrap()).unwrap());
+    assert_eq!(
+        (other.max_live_sessions, other.max_session_starts_per_second),
+        (10_000, None)
+    );
+}
+
+#[test]
+fn a_dns_own_decision_timeout_wins_over_its_switchs() {
+    let text = small_with(
+        "type = \"routing-point\"",
+        "type = \"routing-point\"\ndecision-timeout-ms = 1500",
+    );
+    let config = parse(&text);
+    assert_eq!(config.decision_timeout(&config.dns[0]), Some(Milliseconds(1_500)));
+    let config = parse(&small_with(
+        "kind = \"sip\"",
+        "kind = \"sip\"\nsip.decision-timeout-ms = 2500",
+    ));
+    assert_eq!(config.decision_timeout(&config.dns[0]), Some(Milliseconds(2_500)));
+}
+
+#[test]
+fn a_number_is_found_at_the_ports_of_its_switch_only() {
+    let text = small_with(
+        "switch = \"north\"\n",
+        "switch = \"north\"\nports = [\"sip\"]\n[[application.port]]\nid = \"other\"\nprotocol = \"sip\"\n\
+         transport = \"tcp\"\naddress = \"127.0.0.1:5062\"\n",
+    );
+    let config = parse(&text);
+    let number = "7001".parse().unwrap();
+    let port = |id: &str| config.port(&PortId::parse(id).unwrap()).unwrap();
+    assert_eq!(config.dn_at(port("sip"), &number).unwrap().switch.as_str(), "north");
+    assert!(config.dn_at(port("other"), &number).is_none());
+    assert!(config.sip_limits(port("other")).is_none());
+}
+
+#[test]
+fn a_port_that_serves_two_switches_has_the_wider_limits() {
+    let connected = small_with(
+        "[[application.connection]]",
+        "[[application.connection]]\nswitch = \"south\"\n[[application.connection]]",
+    );
+    let text = connected.replace("kind = \"sip\"", "kind = \"sip\"\nsip.max-header-count = 20")
+        + "[[switch]]\nname = \"south\"\ntenant = \"acme\"\nkind = \"sip\"\nsip.max-message-size-bytes = 2000\n\
+           sip.max-header-count = 40\n";
+    let config = parse(&text);
+    let limits = config.sip_limits(&config.application.ports[0]).unwrap();
+    assert_eq!((limits.max_header_count, limits.max_message_size), (40, Bytes(65_535)));
+}
+
+#[test]
+fn roles_are_ordered_and_a_key_is_good_for_its_tenant_only() {
+    let text =
+        format!("{SMALL}\n[[api-key]]\nid = \"ci\"\nsha256 = \"{HASH}\"\nrole = \"deployer\"\ntenant = \"acme\"\n");
+    let config = parse(&text);
+    let key = &config.api_keys[0];
+    assert!(key.role >= Role::Operator && key.role < Role::TenantAdmin);
+    assert!(key.tenant.includes(&TenantName::parse("acme").unwrap()));
+    assert!(!key.tenant.includes(&TenantName::parse("globex").unwrap()));
+    assert!(TenantScope::All.includes(&TenantName::parse("globex").unwrap()));
+    assert_eq!(key.sha256.as_bytes()[..2], [0x2b, 0xb8]);
+}
+
+#[test]
+fn the_embedded_configuration_has_five_numbers_over_two_tenants() {
+    let config = Config::embedded();
+    let served: Vec<_> = config
+        .dns
+        .iter()
+        .map(|dn| {
+            let tenant = config.switch(&dn.switch).unwrap().tenant.to_string();
+            (
+                dn.number.to_string(),
+                tenant,
+                dn.orchestration.application.to_string(),
+                dn.default_dn[0].to_string(),
+            )
+        })
+        .collect();
+    let expected = [
+        ("7001", "acme", "strategy:business-hours", "9999"),
+        ("7002", "acme", "strategy:vip", "9999"),
+        ("7003", "acme", "strategy:queue-overflow", "9999"),
+        ("8001", "globex", "strategy:split", "9999"),
+        ("8002", "globex", "strategy:least-cost", "9999"),
+    ]
+    .map(|(number, tenant, application, default)| (number.into(), tenant.into(), application.into(), default.into()));
+    assert_eq!(served, expected);
+    let ports: Vec<_> = config
+        .application
+        .ports
+        .iter()
+        .map(|port| (port.protocol, port.transport, port.address.to_string()))
+        .collect();
+    let expected = [
+        (Protocol::Http, Transport::Tls, "127.0.0.1:8443"),
+        (Protocol::Sip, Transport::Udp, "127.0.0.1:5060"),
+        (Protocol::Sip, Transport::Tcp, "127.0.0.1:5060"),
+        (Protocol::Sip, Transport::Tls, "127.0.0.1:5061"),
+    ]
+    .map(|(protocol, transport, address)| (protocol, transport, address.to_string()));
+    assert_eq!(ports, expected);
+    for port in config
+        .application
+        .ports
+        .iter()
+        .filter(|port| port.protocol == Protocol::Sip)
+    {
+        assert_eq!(config.switches_at(port).count(), 2);
+        assert_eq!(
+            config.dn_at(port, &"8001".parse().unwrap()).unwrap().switch.as_str(),
+            "sip-globex"
+        );
+    }
+}

@@ -1,0 +1,33 @@
+//! A running node: configuration, sandbox, sessions, links and the API put together.
+//!
+//! ```text
+//!   switches <-> telephony links <-> calls <-> sessions (runtime) <-> sandbox (workers)
+//!                                     |           ^   |
+//!                        programs ----+           |   +-- journal
+//!                     (catalog, documents)   api backend <-> REST
+//! ```
+//!
+//! * [`serve`] is the life of the process: everything is read and checked before a port opens, what is bound is
+//!   said, a signal drains it, SIGHUP or a changed file reloads configuration and certificates.
+//! * `calls` knows which session a call belongs to, turns what links report into events, and commands into requests.
+//! * `programs` finds the component for a reference: a deployed strategy, a file, a URL; compiles documents.
+//! * `adapters` are the sandbox seen through the session runtime's traits.
+//! * `backend` is all of this seen through the API's traits.
+//!
+//! Nothing knows this crate but the command line.
+
+mod adapters;
+mod backend;
+mod calls;
+pub mod certs;
+mod data;
+mod demo;
+mod error;
+mod metrics;
+mod programs;
+mod reload;
+mod serve;
+mod tls;
+
+pub use error::Error;
+pub use serve::{Options, serve};

@@ -1,0 +1,369 @@
+//! The life of the process.
+
+use crate::adapters::Lanes;
+use crate::backend::{Backend, Shared};
+use crate::calls::Calls;
+use crate::data::Data;
+use crate::metrics::Figures;
+use crate::programs::Programs;
+use crate::reload::Reloader;
+use crate::tls::Identity;
+use crate::{Error, certs, demo, reload};
+use arc_swap::ArcSwap;
+use pointsman_api::security::{JsonLines, KeyRing};
+use pointsman_compiler::{Compiler, Limits};
+use pointsman_config::{self as config, Config, Protocol, Transport};
+use pointsman_sandbox::{Sandbox, Workers, WorkersOptions};
+use pointsman_session::{core, runtime};
+use pointsman_store::catalog;
+use pointsman_telephony::sip;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+
+/// How to run a node.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Configuration file; `None`: the embedded defaults.
+    pub config: Option<PathBuf>,
+    /// Directory for what has to stay: strategies, certificates, native code, the audit log.
+    pub data: PathBuf,
+    /// Deploy the sample strategies, make an API key, and write `client.toml` for the command line.
+    pub demo: bool,
+}
+
+/// Events of the link that may wait; while the queue is full new calls are refused with 503.
+const MAX_LINK_EVENTS: usize = 16_384;
+
+/// How long sessions may take to end once the node is asked to stop.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// Share of a session's memory that its scripts may take: the rest is the engine's own.
+const SCRIPT_SHARE: (u64, u64) = (3, 4);
+
+/// Runs a node until it is told to stop (SIGINT, SIGTERM).
+///
+/// # Errors
+/// When it cannot start: nothing has been promised to anybody then.
+pub async fn serve(options: Options) -> Result<(), Error> {
+    // For documents fetched over https. Set already when the command line has done it.
+    let _already = rustls::crypto::ring::default_provider().install_default();
+    // Everything is read and checked before a port opens.
+    let config = reload::read(options.config.as_deref())?;
+    let data = Data::open(&options.data)?;
+    let identities = identities(&config, &options, &data)?;
+    let sandbox = sandbox(&config, &data)?;
+    let catalog = Arc::new(catalog::Files::open(data.folder("catalog")?)?);
+    for problem in catalog.problems() {
+        tracing::error!(%problem.file, problem.reason, "a part of the strategy catalog is damaged and is not served");
+    }
+    let http = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::limited(5))
+        .build()
+        .map_err(std::io::Error::other)?;
+    let compiler = Compiler::new(sandbox.clone(), limits(&config));
+    let documents = data.folder("documents")?;
+    let programs = Programs::new(sandbox.clone(), compiler, catalog, documents, http);
+    let config = Arc::new(ArcSwap::from_pointee(config));
+
+    let workers = workers(&config.load())?;
+    let (calls, requests) = Calls::new(config.clone(), programs.clone());
+    let runtime = start_runtime(&config.load(), &workers, &calls)?;
+    calls.connect(runtime.clone());
+
+    let keys = Arc::new(KeyRing::new(reload::keys(&config.load())));
+    let ready = Arc::new(AtomicBool::new(false));
+    let (stop, stopped) = watch::channel(false);
+
+    // Ports, all of them before the first call is taken.
+    let (events, receiver) = mpsc::channel(MAX_LINK_EVENTS);
+    let link = bind_link(&config.load(), &identities, events).await?;
+    let listeners = bind_http(&config.load())?;
+    let mut bound: Vec<String> = listeners.iter().map(|(_, a)| format!("https://{a}")).collect();
+    let mut reloader = Reloader::new(options.config.clone(), config.clone(), keys.clone(), identities.clone());
+    let mut tasks = tokio::task::JoinSet::new();
+    let link = link.map(|(link, handle)| {
+        bound.extend(
+            link.addresses()
+                .iter()
+                .map(|b| format!("sip {:?} {}", b.protocol, b.address).to_lowercase()),
+        );
+        reloader.link(handle.clone());
+        tokio::spawn(Calls::pump(requests, handle));
+        tokio::spawn(calls.clone().run(receiver));
+        let mut stopped = stopped.clone();
+        tokio::spawn(link.run(async move {
+            // The sender lives as long as this function: an error is as good as a stop.
+            let _stopped = stopped.wait_for(|s| *s).await;
+        }))
+    });
+
+    let mut registry = prometheus_client::registry::Registry::with_prefix("pointsman");
+    registry.register_collector(Box::new(Figures {
+        runtime: runtime.clone(),
+        calls: calls.clone(),
+        workers: workers.clone(),
+    }));
+    let backend = Arc::new(Backend {
+        config: config.clone(),
+        programs,
+        runtime: runtime.clone(),
+        calls,
+        registry,
+        ready: ready.clone(),
+        requests: AtomicU64::new(0),
+    });
+    let welcome = match options.demo {
+        true => Some(demo::set_up(&backend, &keys, &data, &listeners)?),
+        false => None,
+    };
+    let router = pointsman_api::router(
+        Arc::new(Shared(backend)),
+        keys,
+        audit(&data)?,
+        pointsman_api::Options::default(),
+    );
+    let handle = axum_server::Handle::new();
+    for (listener, _) in listeners {
+        let tls = axum_server::tls_rustls::RustlsConfig::from_config(identities.http.current());
+        reloader.http(tls.clone());
+        let server = axum_server::from_tcp_rustls(listener, tls)?.handle(handle.clone());
+        let service = router.clone().into_make_service_with_connect_info::<SocketAddr>();
+        tasks.spawn(server.serve(service));
+    }
+    tokio::spawn(reloader.run(stopped.clone()));
+    ready.store(true, Ordering::Relaxed);
+    tracing::info!(bound = bound.join(", "), "pointsman is ready");
+    if let Some(text) = welcome {
+        demo::say(&text);
+    }
+
+    signal().await?;
+    tracing::info!("stopping: no new calls and sessions; send the signal again to stop at once");
+    ready.store(false, Ordering::Relaxed);
+    // Nobody listens any more only when the tasks have ended already.
+    let _ = stop.send(true);
+    let graceful = async {
+        let left = runtime.drain(DRAIN).await;
+        if left > 0 {
+            tracing::warn!(left, "sessions were ended by the stop");
+        }
+        handle.graceful_shutdown(Some(DRAIN));
+        while tasks.join_next().await.is_some() {}
+        if let Some(link) = link {
+            report(link.await);
+        }
+    };
+    tokio::select! {
+        () = graceful => tracing::info!("stopped"),
+        again = signal() => { again?; tracing::warn!("stopped at once"); }
+    }
+    Ok(())
+}
+
+fn report(ended: Result<Result<(), sip::Error>, tokio::task::JoinError>) {
+    match ended {
+        Ok(Ok(())) => {}
+        Ok(Err(e)) => tracing::error!(error = %e, "the link stopped"),
+        Err(e) => tracing::error!(error = %e, "the link's task failed"),
+    }
+}
+
+/// The certificates in use.
+#[derive(Clone)]
+pub(crate) struct Identities {
+    pub http: Arc<Identity>,
+    pub sip: Arc<Identity>,
+}
+
+fn identities(config: &Config, options: &Options, data: &Data) -> Result<Identities, Error> {
+    let base = options
+        .config
+        .as_deref()
+        .and_then(Path::parent)
+        .unwrap_or_else(|| Path::new(""));
+    let of = |protocol: Protocol, alpn: &[&[u8]]| -> Result<Arc<Identity>, Error> {
+        let configured = config
+            .application
+            .ports
+            .iter()
+            .filter(|p| p.protocol == protocol)
+            .find_map(|p| p.certificate.as_ref().zip(p.key.as_ref()));
+        let (certificate, key) = match configured {
+            Some((c, k)) => (base.join(c.to_string()), base.join(k.to_string())),
+            None => {
+                let dir = data.path.join("certs");
+                for made in certs::init(&dir)? {
+                    tracing::info!(file = %made.display(), "made a development certificate");
+                }
+                (dir.join(certs::SERVER), dir.join(certs::SERVER_KEY))
+            }
+        };
+        Ok(Arc::new(Identity::load(&certificate, &key, alpn)?))
+    };
+    Ok(Identities {
+        http: of(Protocol::Http, &[b"h2", b"http/1.1"])?,
+        sip: of(Protocol::Sip, &[])?,
+    })
+}
+
+fn sandbox(config: &Config, data: &Data) -> Result<Sandbox, Error> {
+    let a = &config.application;
+    let options = pointsman_sandbox::Options {
+        sessions: a.sandbox.max_live_sessions,
+        step_budget: Duration::from_millis(a.scxml.process_event_timeout.0),
+        ..pointsman_sandbox::Options::default()
+    };
+    Ok(Sandbox::new(options, Some(data.folder("cache")?))?)
+}
+
+fn limits(config: &Config) -> Limits {
+    let a = &config.application;
+    let memory = a.sandbox.memory_per_session.0 / SCRIPT_SHARE.1 * SCRIPT_SHARE.0;
+    Limits {
+        memory: u32::try_from(memory).unwrap_or(u32::MAX),
+        microsteps: a.scxml.max_microstep_count,
+        log_bytes: u32::try_from(a.sandbox.max_log_bytes_per_step.0).unwrap_or(u32::MAX),
+        ..Limits::default()
+    }
+}
+
+fn workers(config: &Config) -> Result<Workers, Error> {
+    let mut options = WorkersOptions::default();
+    match config.application.scxml.session_processing_threads {
+        0 => {}
+        n => options.lanes = n as usize,
+    }
+    // A lane is never full as long as every session may have one job in it.
+    options.queue = options
+        .queue
+        .max(2 * config.application.sandbox.max_live_sessions as usize);
+    Ok(Workers::start(options)?)
+}
+
+fn start_runtime(config: &Config, workers: &Workers, calls: &Calls) -> Result<runtime::Runtime, Error> {
+    let a = &config.application;
+    let options = runtime::Options {
+        session: core::Options {
+            max_waiting: a.scxml.max_pending_events as usize,
+            max_age_ms: a.scxml.max_session_age.0 * 1000,
+            ..core::Options::default()
+        },
+        lanes: workers.lanes(),
+        max_live: a.sandbox.max_live_sessions as usize,
+        ..runtime::Options::default()
+    };
+    let services = runtime::Services {
+        journal: Arc::new(pointsman_store::memory::Journal::new(
+            pointsman_store::memory::Options::default(),
+        )),
+        executor: Arc::new(Lanes(workers.clone())),
+        commands: Arc::new(calls.clone()),
+        host_data: Arc::new(calls.clone()),
+        clock: Arc::new(runtime::SystemClock),
+    };
+    Ok(runtime::Runtime::new(options, services)?)
+}
+
+/// One link for all SIP ports: a number may be at one switch of a port only, so it finds its tenant by itself.
+async fn bind_link(
+    config: &Config,
+    identities: &Identities,
+    events: mpsc::Sender<pointsman_telephony::model::Event>,
+) -> Result<Option<(sip::Link, sip::Handle)>, Error> {
+    let ports: Vec<&config::Port> = config
+        .application
+        .ports
+        .iter()
+        .filter(|p| p.protocol == Protocol::Sip)
+        .collect();
+    if ports.is_empty() {
+        return Ok(None);
+    }
+    let mut options = sip::Options {
+        name: "sip".into(),
+        user_data_in: Vec::new(),
+        ..sip::Options::default()
+    };
+    for port in &ports {
+        let protocol = match port.transport {
+            Transport::Udp => sip::Protocol::Udp,
+            Transport::Tcp => sip::Protocol::Tcp,
+            Transport::Tls => sip::Protocol::Tls,
+        };
+        options.bind.push(sip::Bind {
+            protocol,
+            address: port.address,
+        });
+        if let Some(limits) = config.sip_limits(port) {
+            options.max_message = limits.max_message_size.0 as usize;
+            options.max_headers = limits.max_header_count as usize;
+            options.max_transactions_per_source = limits.max_transactions_per_source as usize;
+        }
+    }
+    for switch in &config.switches {
+        let s = &switch.sip;
+        let add = |list: &mut Vec<String>, name: String| {
+            if !list.contains(&name) {
+                list.push(name);
+            }
+        };
+        s.headers_in
+            .iter()
+            .for_each(|h| add(&mut options.user_data_in, h.to_string()));
+        s.headers_out
+            .iter()
+            .for_each(|h| add(&mut options.user_data_out, h.to_string()));
+        if s.user_to_user_in {
+            add(&mut options.user_data_in, "User-to-User".into());
+        }
+        if s.user_to_user_out {
+            add(&mut options.user_data_out, "User-to-User".into());
+        }
+    }
+    let sip_identity = identities.sip.clone();
+    let tls: sip::TlsConfig = Arc::new(move || sip_identity.current());
+    Ok(Some(
+        sip::Link::bind(options, reload::dn_table(config), Some(tls), events).await?,
+    ))
+}
+
+fn bind_http(config: &Config) -> Result<Vec<(TcpListener, SocketAddr)>, Error> {
+    let mut listeners = Vec::new();
+    for port in config.application.ports.iter().filter(|p| p.protocol == Protocol::Http) {
+        let failed = |source| Error::Listen {
+            what: "REST".into(),
+            address: port.address,
+            source,
+        };
+        let listener = TcpListener::bind(port.address).map_err(failed)?;
+        listener.set_nonblocking(true).map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        listeners.push((listener, address));
+    }
+    Ok(listeners)
+}
+
+fn audit(data: &Data) -> Result<Arc<JsonLines<std::fs::File>>, Error> {
+    let mut options = cap_std::fs::OpenOptions::new();
+    let file = data.dir.open_with("audit.jsonl", options.create(true).append(true));
+    let file = file.map_err(|source| Error::Path {
+        what: "the audit log",
+        path: data.path.join("audit.jsonl"),
+        source,
+    })?;
+    Ok(Arc::new(JsonLines::new(file.into_std())))
+}
+
+async fn signal() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}

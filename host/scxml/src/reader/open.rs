@@ -1,0 +1,186 @@
+//! The check of an element against its rule.
+
+use super::{Reader, tag};
+use crate::diagnostic::{Severity, quoted};
+use crate::model::Datamodel;
+use crate::source::Span;
+use crate::suggest::{list, nearest};
+use crate::vocabulary::{self, Body, EXECUTABLE, RULES, Rule};
+use crate::xml::{Element, Namespace, Node, SCXML_NAMESPACE};
+
+/// Elements that have no meaning in the null datamodel (W3C SCXML B.1).
+const NEED_DATA: [&str; 5] = ["data", "assign", "script", "foreach", "param"];
+
+impl Reader<'_> {
+    /// Reports what is wrong with the names in an SCXML element that has a rule; answers the child elements that
+    /// may stand in it. Of elements with free content it answers none.
+    pub(super) fn open<'e>(&mut self, element: &'e Element) -> Vec<&'e Element> {
+        let rule = vocabulary::rule(&element.name).expect("an element is opened after its parent's rule allowed it");
+        if self.datamodel == Datamodel::Null && NEED_DATA.contains(&rule.name) {
+            self.error(
+                "needs-datamodel",
+                element.tag,
+                format!("{} has no meaning in the null datamodel", tag(element)),
+                Some("write datamodel=\"ecmascript\" on `<scxml>`".to_owned()),
+            );
+        }
+        self.check_attributes(element, rule);
+        if rule.body == Body::Anything {
+            return Vec::new();
+        }
+        self.check_characters(element, rule);
+        element
+            .elements()
+            .filter(|child| self.allows(element, rule, child))
+            .collect()
+    }
+
+    fn check_attributes(&mut self, element: &Element, rule: &Rule) {
+        for attribute in element.attributes.iter().filter(|attribute| !attribute.foreign) {
+            if !rule.attributes().any(|known| known == attribute.name) {
+                let hint = self.suggest(Severity::Warning, &attribute.name, rule.attributes());
+                let message = format!(
+                    "{} has no attribute {}: it is ignored",
+                    tag(element),
+                    quoted(&attribute.name)
+                );
+                self.warning("unknown-attribute", attribute.name_span, message, hint);
+            }
+        }
+        for required in rule.required {
+            if element.attribute(required).is_none() {
+                let near = element
+                    .attributes
+                    .iter()
+                    .map(|attribute| attribute.name.as_str())
+                    .filter(|name| !rule.attributes().any(|known| known == *name));
+                let hint =
+                    nearest(required, near).map(|given| format!("is {} meant to be `{required}`?", quoted(given)));
+                let message = format!("{} needs the attribute `{required}`", tag(element));
+                self.error("missing-attribute", element.tag, message, hint);
+            }
+        }
+    }
+
+    fn check_characters(&mut self, element: &Element, rule: &Rule) {
+        if rule.body == Body::Characters {
+            return;
+        }
+        for node in &element.children {
+            let Node::Text(characters) = node else { continue };
+            let text = characters.text.trim();
+            if text.is_empty() {
+                continue;
+            }
+            let written = self.files.slice(characters.span);
+            let start = characters.span.start + (written.len() - written.trim_start().len());
+            let span = Span {
+                start,
+                end: start + written.trim().len(),
+                ..characters.span
+            };
+            let hint = rule.executable.then(|| "a script stands in `<script>`".to_owned());
+            let message = format!("text may not stand in {}: {}", tag(element), quoted(text));
+            self.error("unexpected-text", span, message, hint);
+        }
+    }
+
+    fn allows(&mut self, element: &Element, rule: &Rule, child: &Element) -> bool {
+        let (allowed, severity) = match &child.namespace {
+            Namespace::Scxml => (rule.allowed().any(|name| name == child.name), Severity::Error),
+            Namespace::Module(_) => (rule.executable, Severity::Error),
+            Namespace::Other(_) => (false, Severity::Warning),
+        };
+        if !allowed {
+            // A document can hold a million wrong elements: no words are made for those that are only counted.
+            if self.report.is_full(severity) {
+                self.report.omit(severity);
+            } else {
+                self.refuse(element, rule, child);
+            }
+        }
+        allowed
+    }
+
+    fn refuse(&mut self, element: &Element, rule: &Rule, child: &Element) {
+        match &child.namespace {
+            Namespace::Scxml => {}
+            Namespace::Module(module) => {
+                let message = format!(
+                    "the action {} of module {} may not stand in {}",
+                    tag(child),
+                    quoted(module),
+                    tag(element)
+                );
+                let hint =
+                    "actions stand where `<send>` may: in `<onentry>`, `<onexit>`, `<transition>`, `<if>`, `<foreach>`";
+                self.error("misplaced-element", child.tag, message, Some(hint.to_owned()));
+                return;
+            }
+            Namespace::Other(uri) => {
+                let message = if uri.is_empty() {
+                    format!("{} has no namespace: it is skipped", tag(child))
+                } else {
+                    format!(
+                        "{} belongs to {}, which is not known: it is skipped",
+                        tag(child),
+                        quoted(uri)
+                    )
+                };
+                let hint = vocabulary::rule(&child.name).map(|_| format!("SCXML elements are in `{SCXML_NAMESPACE}`"));
+                self.warning("foreign-element", child.tag, message, hint);
+                return;
+            }
+        }
+        let allowed: Vec<&str> = rule.allowed().collect();
+        let everything = || match allowed.as_slice() {
+            [] => format!("{} has no child elements", tag(element)),
+            names => format!("in {} may stand {}", tag(element), list(names)),
+        };
+        if vocabulary::rule(&child.name).is_some() {
+            let message = format!("{} may not stand in {}", tag(child), tag(element));
+            let hint = if EXECUTABLE.contains(&child.name.as_str()) && allowed.contains(&"onentry") {
+                format!(
+                    "put it in `<onentry>`, `<onexit>`{}",
+                    if allowed.contains(&"transition") {
+                        " or a `<transition>`"
+                    } else {
+                        ""
+                    }
+                )
+            } else {
+                everything()
+            };
+            self.error("misplaced-element", child.tag, message, Some(hint));
+        } else {
+            let all = RULES.iter().map(|rule| rule.name);
+            let near = self.suggest(Severity::Error, &child.name, allowed.iter().copied());
+            let hint = near.or_else(|| self.suggest(Severity::Error, &child.name, all));
+            let message = format!("SCXML has no element {}", tag(child));
+            self.error(
+                "unknown-element",
+                child.tag,
+                message,
+                Some(hint.unwrap_or_else(everything)),
+            );
+        }
+    }
+
+    /// Answers the only child of this name; reports any further.
+    pub(super) fn only<'e>(&mut self, children: &[&'e Element], name: &str) -> Option<&'e Element> {
+        let mut named = children
+            .iter()
+            .copied()
+            .filter(|child| child.name == name && child.namespace == Namespace::Scxml);
+        let first = named.next()?;
+        for other in named {
+            self.error(
+                "duplicate-element",
+                other.tag,
+                format!("{} may stand here only once", tag(other)),
+                None,
+            );
+        }
+        Some(first)
+    }
+}

@@ -1,0 +1,141 @@
+//! `pointsman check`.
+
+use crate::engine;
+use crate::failure::Failure;
+use crate::output::{json, print, say};
+use clap::{Args, ValueEnum};
+use pointsman_compiler::{Compiler, Form, Limits};
+use pointsman_scxml::model::SourceFile;
+use pointsman_scxml::{Diagnostic, Severity, render};
+use pointsman_simulate::{Document, Error, Simulator, read_file};
+use serde_json::json as object;
+use std::path::{Path, PathBuf};
+
+/// Reads and compiles without keeping the result. Errors refuse a strategy; warnings (an expression that is not valid
+/// ECMAScript, say) do not: W3C SCXML has such a document load, and raise error.execution when it gets there.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  pointsman check route.scxml
+  pointsman check strategies/*/*.scxml
+  pointsman check --format json route.scxml | jq .message
+
+Exit code: 1 when there is an error, 0 with warnings only.")]
+pub(crate) struct Check {
+    /// Documents (.scxml) and components (.wasm)
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// The shape of the findings
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, ValueEnum)]
+enum Format {
+    /// For people: with the line, and a mark under the place
+    #[default]
+    Text,
+    /// For editors and pipelines: one JSON object for each finding
+    Json,
+}
+
+impl Check {
+    pub fn run(self) -> Result<(), Failure> {
+        let sandbox = engine::sandbox()?;
+        let simulator = Simulator::new(sandbox.clone());
+        let compiler = Compiler::new(sandbox, Limits::default());
+        let mut refused = false;
+        for path in &self.files {
+            let findings = findings(&simulator, &compiler, path)?;
+            refused |= findings.refused();
+            match self.format {
+                Format::Text => findings.text(path)?,
+                Format::Json => findings.json()?,
+            }
+        }
+        if refused { Err(Failure::Said) } else { Ok(()) }
+    }
+}
+
+/// What there is to say of one file.
+struct Findings {
+    diagnostics: Vec<Diagnostic>,
+    files: Vec<SourceFile>,
+    /// Errors that were counted only.
+    omitted: usize,
+}
+
+fn findings(simulator: &Simulator, compiler: &Compiler, path: &Path) -> Result<Findings, Failure> {
+    let bytes = read_file(path)?;
+    if bytes.starts_with(b"\0asm") {
+        simulator.load_bytes(path, bytes)?;
+        return Ok(Findings {
+            diagnostics: Vec::new(),
+            files: Vec::new(),
+            omitted: 0,
+        });
+    }
+    match document(compiler, path) {
+        Ok(findings) => Ok(findings),
+        Err(Error::Document(errors)) => Ok(Findings {
+            diagnostics: errors.diagnostics,
+            files: errors.files,
+            omitted: errors.omitted,
+        }),
+        Err(other) => Err(other.into()),
+    }
+}
+
+fn document(compiler: &Compiler, path: &Path) -> Result<Findings, Error> {
+    let document = Document::read(path)?;
+    let compiled = compiler.compile(&document.model, Form::Image);
+    let compiled = compiled.map_err(|error| document.compile_error(path, error))?;
+    let files = document.shown_files();
+    let mut diagnostics = document.warnings;
+    diagnostics.extend(compiled.warnings);
+    diagnostics.sort_by_key(|diagnostic| diagnostic.at);
+    Ok(Findings {
+        diagnostics,
+        files,
+        omitted: 0,
+    })
+}
+
+impl Findings {
+    fn refused(&self) -> bool {
+        self.count(Severity::Error) > 0
+    }
+
+    fn count(&self, severity: Severity) -> usize {
+        self.diagnostics
+            .iter()
+            .filter(|diagnostic| diagnostic.severity == severity)
+            .count()
+    }
+
+    fn text(&self, path: &Path) -> Result<(), Failure> {
+        if !self.diagnostics.is_empty() {
+            print(&format!("{}\n", render(&self.diagnostics, &self.files)))?;
+        }
+        let counted = |count: usize, noun: &str| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
+        let errors = counted(self.count(Severity::Error) + self.omitted, "error");
+        let warnings = counted(self.count(Severity::Warning), "warning");
+        let verdict = match (self.refused(), self.count(Severity::Warning)) {
+            (true, 0) => format!("refused, {errors}"),
+            (true, _) => format!("refused, {errors}, {warnings}"),
+            (false, 0) => "correct".into(),
+            (false, _) => format!("usable, {warnings}"),
+        };
+        say(&format!("{}: {verdict}", path.display()))
+    }
+
+    fn json(&self) -> Result<(), Failure> {
+        self.diagnostics.iter().try_for_each(|found| {
+            let file = self.files.get(usize::from(found.at.file)).map(|file| file.url.as_str());
+            json(&object!({
+                "file": file, "line": found.at.line, "column": found.at.column, "length": found.length,
+                "severity": found.severity, "code": found.code, "message": found.message, "hint": found.hint,
+            }))
+        })
+    }
+}

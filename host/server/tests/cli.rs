@@ -1,0 +1,444 @@
+//! The built binary: what it prints, and its exit codes.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::LazyLock;
+
+/// One native cache for all tests: the engine is compiled once.
+static CACHE: LazyLock<tempfile::TempDir> = LazyLock::new(|| tempfile::tempdir().expect("a folder can be made"));
+
+struct Ran {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+fn pointsman_in(folder: &Path, arguments: &[&str]) -> Ran {
+    let Output { status, stdout, stderr } = Command::new(env!("CARGO_BIN_EXE_pointsman"))
+        .args(arguments)
+        .current_dir(folder)
+        .env("XDG_CACHE_HOME", CACHE.path())
+        .env_remove("POINTSMAN_SERVER")
+        .env_remove("POINTSMAN_KEY")
+        .env_remove("POINTSMAN_CA")
+        .env_remove("POINTSMAN_LOG")
+        .output()
+        .expect("the binary of this package is built before its tests");
+    let text = |bytes| String::from_utf8(bytes).expect("it prints UTF-8");
+    Ran {
+        code: status.code(),
+        out: text(stdout),
+        err: text(stderr),
+    }
+}
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a folder can be made")
+}
+
+fn sample(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../strategies")
+        .join(path)
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("test paths are UTF-8")
+}
+
+const BROKEN: &str = "<scxml xmlns=\"http://www.w3.org/2005/07/scxml\" version=\"1.0\" initial=\"waiting\">
+  <state id=\"waiting\">
+    <transition event=\"go\" target=\"waitng\"/>
+  </state>
+</scxml>
+";
+
+#[test]
+fn every_command_has_a_help_with_examples() {
+    let dir = folder();
+    let help = pointsman_in(dir.path(), &["--help"]);
+    assert_eq!(help.code, Some(0));
+    for command in [
+        "serve",
+        "check",
+        "simulate",
+        "compile",
+        "deploy",
+        "strategies",
+        "sessions",
+        "certs",
+        "config",
+        "completions",
+    ] {
+        assert!(help.out.contains(&format!("\n  {command} ")), "{command}");
+        let own = pointsman_in(dir.path(), &[command, "--help"]);
+        assert_eq!(own.code, Some(0), "{command}");
+        assert!(own.out.contains("Examples:\n  pointsman "), "{command}:\n{}", own.out);
+    }
+}
+
+#[test]
+fn a_wrong_command_line_exits_with_2_and_says_what_is_near() {
+    let dir = folder();
+    let ran = pointsman_in(dir.path(), &["chek"]);
+    assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""));
+    assert!(ran.err.contains("a similar subcommand exists: 'check'"), "{}", ran.err);
+    let ran = pointsman_in(dir.path(), &["--log", "no=such=filter", "completions", "bash"]);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.err.starts_with("error: --log is `no=such=filter`"), "{}", ran.err);
+}
+
+#[test]
+fn a_broken_document_is_shown_with_its_place_and_a_hint() {
+    let dir = folder();
+    fs::write(dir.path().join("route.scxml"), BROKEN).unwrap();
+    let ran = pointsman_in(dir.path(), &["check", "route.scxml"]);
+    assert_eq!(ran.code, Some(1));
+    assert_eq!(
+        ran.out,
+        "error[unknown-target]: there is no state `waitng`\n --> route.scxml:3:36\n  |\n\
+         3 |     <transition event=\"go\" target=\"waitng\"/>\n  |                                    ^^^^^^\n  \
+         = help: did you mean `waiting`?\n\nroute.scxml: refused, 1 error\n"
+    );
+}
+
+#[test]
+fn findings_are_json_lines_for_editors() {
+    let dir = folder();
+    fs::write(dir.path().join("route.scxml"), BROKEN).unwrap();
+    let ran = pointsman_in(dir.path(), &["check", "--format", "json", "route.scxml"]);
+    assert_eq!(ran.code, Some(1));
+    let found: serde_json::Value = serde_json::from_str(ran.out.trim_end()).unwrap();
+    assert_eq!(
+        (
+            &found["file"],
+            &found["line"],
+            &found["column"],
+            &found["code"],
+            &found["severity"]
+        ),
+        (
+            &"route.scxml".into(),
+            &3.into(),
+            &36.into(),
+            &"unknown-target".into(),
+            &"error".into()
+        )
+    );
+}
+
+#[test]
+fn an_expression_that_is_not_valid_is_a_warning() {
+    let dir = folder();
+    let document = BROKEN.replace("event=\"go\" target=\"waitng\"", "cond=\"1 +\" target=\"waiting\"");
+    fs::write(dir.path().join("route.scxml"), document).unwrap();
+    let ran = pointsman_in(dir.path(), &["check", "route.scxml"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.out);
+    assert!(
+        ran.out
+            .starts_with("warning[invalid-expression]: this is not valid ECMAScript: "),
+        "{}",
+        ran.out
+    );
+    assert!(ran.out.ends_with("route.scxml: usable, 1 warning\n"), "{}", ran.out);
+}
+
+#[test]
+fn an_include_that_is_missing_or_outside_of_the_folder_is_refused_at_its_place() {
+    let dir = folder();
+    fs::create_dir(dir.path().join("strategy")).unwrap();
+    fs::write(dir.path().join("secret.json"), "1").unwrap();
+    let document = |src: &str| {
+        format!(
+            "<scxml xmlns=\"http://www.w3.org/2005/07/scxml\" version=\"1.0\" datamodel=\"ecmascript\">\n\
+             <datamodel><data id=\"a\" src=\"{src}\"/></datamodel><state id=\"s\"/></scxml>\n"
+        )
+    };
+    for (src, message) in [
+        ("missing.json", "there is no `missing.json`"),
+        (
+            "../secret.json",
+            "only files in the document's own folder, or below it, are read",
+        ),
+    ] {
+        fs::write(dir.path().join("strategy/route.scxml"), document(src)).unwrap();
+        let ran = pointsman_in(dir.path(), &["check", "strategy/route.scxml"]);
+        assert_eq!(ran.code, Some(1));
+        assert!(
+            ran.out.contains(&format!("cannot read `{src}`: {message}")),
+            "{}",
+            ran.out
+        );
+        assert!(ran.out.contains("--> strategy/route.scxml:2:"), "{}", ran.out);
+    }
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let dir = folder();
+    for command in ["check", "simulate", "compile"] {
+        let ran = pointsman_in(dir.path(), &[command, "nowhere.scxml"]);
+        assert_eq!(ran.code, Some(1), "{command}");
+        assert!(
+            ran.err.starts_with("error: cannot read nowhere.scxml: No such file"),
+            "{}",
+            ran.err
+        );
+    }
+}
+
+#[test]
+fn a_compiled_document_behaves_like_the_document_standing_alone_or_not() {
+    let dir = folder();
+    let events = dir.path().join("call.jsonl");
+    fs::write(
+        &events,
+        "{\"event\":\"interaction.onrouterequest\",\"data\":{\"interactionid\":\"C1\",\"ani\":\"5551001\",\"dnis\":\"7002\"}}\n\
+         {\"advance\":\"1h\"}\n{\"event\":\"interaction.redirect.done\"}\n",
+    )
+    .unwrap();
+    let document = sample("vip/vip.scxml");
+    // The name of what is run is the only thing that may differ.
+    let run = |file: &str| {
+        let ran = pointsman_in(dir.path(), &["simulate", file, "--events", text(&events), "--json"]);
+        assert_eq!(ran.code, Some(0), "{}", ran.err);
+        ran.out.replace(file, "FILE")
+    };
+    let expected = run(text(&document));
+    assert!(
+        expected.contains("Ada (gold)") && expected.contains("\"done\""),
+        "{expected}"
+    );
+    for (output, extra) in [("image.wasm", None), ("standalone.wasm", Some("--standalone"))] {
+        let mut arguments = vec!["compile", text(&document), "-o", output];
+        arguments.extend(extra);
+        let compiled = pointsman_in(dir.path(), &arguments);
+        assert_eq!((compiled.code, compiled.err.as_str()), (Some(0), ""));
+        assert!(
+            compiled.out.starts_with(&format!("wrote {output} (")),
+            "{}",
+            compiled.out
+        );
+        assert_eq!(run(output), expected, "{output}");
+    }
+    let twice = pointsman_in(dir.path(), &["compile", "image.wasm"]);
+    assert_eq!(twice.code, Some(1));
+    assert_eq!(
+        twice.err,
+        "error: image.wasm: this is a component already: deploy it as it is\n"
+    );
+}
+
+#[test]
+fn a_component_that_was_cut_off_is_refused() {
+    let dir = folder();
+    let document = sample("split/split.scxml");
+    assert_eq!(
+        pointsman_in(dir.path(), &["compile", text(&document), "-o", "split.wasm"]).code,
+        Some(0)
+    );
+    let whole = fs::read(dir.path().join("split.wasm")).unwrap();
+    fs::write(dir.path().join("half.wasm"), &whole[..whole.len() / 2]).unwrap();
+    let ran = pointsman_in(dir.path(), &["simulate", "half.wasm"]);
+    assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""));
+    assert!(
+        ran.err
+            .starts_with("error: half.wasm: this is not a usable WebAssembly component ("),
+        "{}",
+        ran.err
+    );
+}
+
+#[test]
+fn a_test_file_passes_or_fails_with_its_exit_code() {
+    let dir = folder();
+    let samples = sample("split/split.test.toml");
+    let ran = pointsman_in(dir.path(), &["simulate", text(&samples)]);
+    assert_eq!(ran.code, Some(0), "{}", ran.out);
+    assert!(ran.out.ends_with("3 cases passed\n"), "{}", ran.out);
+    fs::copy(sample("split/split.scxml"), dir.path().join("split.scxml")).unwrap();
+    let wrong = fs::read_to_string(&samples)
+        .unwrap()
+        .replace("reason = 503", "reason = 486");
+    fs::write(dir.path().join("split.test.toml"), wrong).unwrap();
+    let ran = pointsman_in(dir.path(), &["simulate", "split.test.toml"]);
+    assert_eq!(ran.code, Some(1));
+    assert!(
+        ran.out.contains(
+            "MISMATCH in commands\n              expected   [{\"params\":{\"interactionid\":\"C3\",\"reason\":486}"
+        ),
+        "{}",
+        ran.out
+    );
+    assert!(ran.out.ends_with("1 of 3 cases failed\n"), "{}", ran.out);
+    let other = pointsman_in(
+        dir.path(),
+        &[
+            "simulate",
+            "split.test.toml",
+            "--case",
+            "a single target gets every call",
+        ],
+    );
+    assert_eq!(other.code, Some(0), "{}", other.out);
+    let none = pointsman_in(dir.path(), &["simulate", "split.test.toml", "--case", "no such"]);
+    assert_eq!(none.code, Some(1));
+    assert!(
+        none.err
+            .contains("has no case `no such`; it has: `a single target gets every call`"),
+        "{}",
+        none.err
+    );
+}
+
+#[test]
+fn without_events_the_state_after_the_start_is_shown() {
+    let dir = folder();
+    let document = sample("vip/vip.scxml");
+    let ran = pointsman_in(dir.path(), &["simulate", text(&document)]);
+    assert_eq!(ran.code, Some(0));
+    assert!(
+        ran.out
+            .ends_with("       +0s  start\n            configuration  waiting\n\n"),
+        "{}",
+        ran.out
+    );
+}
+
+#[test]
+fn completions_are_printed_for_every_shell() {
+    let dir = folder();
+    for (shell, sign) in [
+        ("bash", "complete -F"),
+        ("zsh", "#compdef pointsman"),
+        ("fish", "complete -c pointsman"),
+    ] {
+        let ran = pointsman_in(dir.path(), &["completions", shell]);
+        assert_eq!(ran.code, Some(0));
+        assert!(ran.out.contains(sign) && ran.out.contains("rollback"), "{shell}");
+    }
+}
+
+#[test]
+fn a_configuration_with_errors_exits_with_64() {
+    let dir = folder();
+    assert_eq!(pointsman_in(dir.path(), &["config", "check"]).code, Some(0));
+    let embedded = pointsman_in(dir.path(), &["config", "show"]).out;
+    fs::write(dir.path().join("pointsman.toml"), &embedded).unwrap();
+    let good = pointsman_in(dir.path(), &["config", "check", "--config", "pointsman.toml"]);
+    assert_eq!(
+        (good.code, good.out.as_str()),
+        (Some(0), "the configuration is correct\n"),
+        "{}",
+        good.err
+    );
+    let shown = pointsman_in(
+        dir.path(),
+        &["config", "show", "--effective", "--config", "pointsman.toml"],
+    );
+    assert!(
+        shown.out.contains("name = \"pointsman\"  # pointsman.toml:"),
+        "{}",
+        shown.out
+    );
+    fs::write(
+        dir.path().join("pointsman.toml"),
+        embedded.replace("[[application.port]]", "[[application.prot]]"),
+    )
+    .unwrap();
+    for arguments in [
+        &["config", "check", "--config", "pointsman.toml"][..],
+        &["config", "show", "--effective", "--config", "pointsman.toml"],
+        &["serve", "--config", "pointsman.toml", "--data", "data"],
+    ] {
+        let bad = pointsman_in(dir.path(), arguments);
+        assert_eq!(bad.code, Some(64), "{arguments:?}: {}", bad.err);
+        assert!(bad.err.contains("--> pointsman.toml:"), "{}", bad.err);
+    }
+}
+
+#[test]
+fn without_a_key_the_client_says_where_to_get_one() {
+    let dir = folder();
+    let ran = pointsman_in(dir.path(), &["sessions", "list"]);
+    assert_eq!(ran.code, Some(2));
+    assert_eq!(
+        ran.err,
+        "error: there is no API key for https://127.0.0.1:8443/: give --key or POINTSMAN_KEY, or call this where \
+         `pointsman serve --demo` runs, which writes one to run/client.toml\n"
+    );
+}
+
+#[test]
+fn a_server_that_is_not_there_is_named_with_what_to_check() {
+    let dir = folder();
+    // A port that was free a moment ago; nobody listens there.
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let server = format!("https://127.0.0.1:{port}");
+    let ran = pointsman_in(
+        dir.path(),
+        &["sessions", "list", "--server", &server, "--key", "pm_x_y"],
+    );
+    assert_eq!(ran.code, Some(1));
+    assert!(
+        ran.err.starts_with(&format!("error: no answer from {server}/: ")),
+        "{}",
+        ran.err
+    );
+    assert!(
+        ran.err.contains("Connection refused") && ran.err.contains("is the server running"),
+        "{}",
+        ran.err
+    );
+}
+
+#[test]
+fn a_document_with_errors_is_not_even_sent() {
+    let dir = folder();
+    fs::write(dir.path().join("route.scxml"), BROKEN).unwrap();
+    let ran = pointsman_in(dir.path(), &["deploy", "route.scxml", "--tenant", "acme"]);
+    assert_eq!(ran.code, Some(1));
+    assert!(
+        ran.err.starts_with("error[unknown-target]: there is no state `waitng`"),
+        "{}",
+        ran.err
+    );
+    fs::write(dir.path().join("a b.scxml"), BROKEN).unwrap();
+    let ran = pointsman_in(dir.path(), &["deploy", "a b.scxml", "--tenant", "acme"]);
+    assert_eq!(ran.code, Some(2));
+    assert!(
+        ran.err.contains("`a b` cannot be the name of a strategy") && ran.err.contains("--name"),
+        "{}",
+        ran.err
+    );
+}
+
+#[test]
+fn certificates_are_made_shown_and_renewed() {
+    let dir = folder();
+    let none = pointsman_in(dir.path(), &["certs", "show"]);
+    assert_eq!(none.code, Some(1));
+    assert!(
+        none.err.contains("`pointsman certs init` makes what is missing"),
+        "{}",
+        none.err
+    );
+    let made = pointsman_in(dir.path(), &["certs", "init"]);
+    assert_eq!(
+        (made.code, made.out.as_str()),
+        (Some(0), "wrote run/certs/ca.pem\nwrote run/certs/server.pem\n")
+    );
+    let again = pointsman_in(dir.path(), &["certs", "init"]);
+    assert_eq!(again.out, "nothing to do: the certificates in run/certs are good\n");
+    let shown = pointsman_in(dir.path(), &["certs", "show"]);
+    assert!(shown.out.contains("Pointsman development CA"), "{}", shown.out);
+    assert_eq!(
+        pointsman_in(dir.path(), &["certs", "renew"]).out,
+        "wrote run/certs/server.pem\n"
+    );
+}

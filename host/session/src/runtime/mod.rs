@@ -1,0 +1,436 @@
+//! The runtime: many sessions on few threads.
+//!
+//! ```text
+//!   send, terminate, inspect      acknowledgements    timers
+//!               \                        |             /
+//!                +-------> mailbox of the session <---+        bounded
+//!                              | first input: queue a job
+//!                              v
+//!                  lane (hash of the session id)                an executor's thread
+//!                              | the job: inputs -> core -> outputs, a bounded number per turn
+//!                              v
+//!              journal, strategy, commands, timers, other sessions' mailboxes
+//! ```
+//!
+//! A session is handled by one job at a time, so its core and its strategy need no locks of their own; a session whose
+//! step is long keeps nobody waiting but itself and its lane. A journal that answers at once costs no change of thread.
+//!
+//! [`Runtime`] is a handle, cheap to clone. Its timer thread ends with the last handle.
+
+mod cell;
+mod counters;
+mod error;
+mod info;
+mod recorder;
+mod table;
+mod timers;
+mod traits;
+
+pub use counters::{Counters, FAILURES, STEP_BUCKETS_US};
+pub use error::Error;
+pub use info::{End, Filter, Info, LogLine, Page, Snapshot};
+pub use recorder::MAX_READS;
+pub use traits::{Busy, Clock, Commands, Executor, HostData, Job, Program, Reads, Refused, Strategy, SystemClock};
+
+use crate::core::{self, Input, Session};
+use cell::Cell;
+use counters::count;
+use pointsman_contract::{
+    CommandId, Digest, Event, EventKind, Inspection, MAX_EVENT_DATA, SCXML_PROCESSOR, Seq, SessionId,
+};
+use pointsman_store::{Acknowledge, Appended, Journal, Name, Outcome, SessionStarted, Tenant};
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+use table::Table;
+use timers::{Due, Timers};
+use tokio::sync::{Notify, oneshot};
+
+/// Log lines in a [`Snapshot`].
+pub const LOG_TAIL: usize = 20;
+
+/// Most sessions on a page of a list.
+pub const MAX_PAGE: usize = 1_000;
+
+/// Most inspections of one session that wait.
+pub const MAX_INSPECTIONS: usize = 16;
+
+/// How long [`Runtime::drain`] waits for the sessions that it has terminated to end.
+const TERMINATION_GRACE: Duration = Duration::from_secs(5);
+
+/// Bounds of the runtime.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Bounds of each session.
+    pub session: core::Options,
+    /// Lanes of the executor: as many as it has queues.
+    pub lanes: usize,
+    /// Most live sessions, 100,000 unless told.
+    pub max_live: usize,
+    /// Most live sessions of one tenant, 100,000 unless told.
+    pub max_live_per_tenant: usize,
+    /// Ended sessions per tenant that can still be asked about, 1,000 unless told.
+    pub ended_per_tenant: usize,
+    /// Log lines kept per session, 200 unless told.
+    pub log_lines: usize,
+    /// Bytes of log kept per session, 32 KiB unless told.
+    pub log_bytes: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            session: core::Options::default(),
+            lanes: thread::available_parallelism().map_or(1, usize::from),
+            max_live: 100_000,
+            max_live_per_tenant: 100_000,
+            ended_per_tenant: 1_000,
+            log_lines: 200,
+            log_bytes: 32 << 10,
+        }
+    }
+}
+
+/// Whom the runtime works with.
+#[derive(Clone)]
+pub struct Services {
+    /// Where records go.
+    pub journal: Arc<dyn Journal>,
+    /// Whose threads do the work.
+    pub executor: Arc<dyn Executor>,
+    /// Who carries out commands.
+    pub commands: Arc<dyn Commands>,
+    /// Who answers reads of host data.
+    pub host_data: Arc<dyn HostData>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// A session to be started.
+#[derive(Clone)]
+pub struct StartRequest {
+    /// Whose.
+    pub tenant: Tenant,
+    /// Which strategy.
+    pub strategy: Name,
+    /// Which version of it.
+    pub version: u32,
+    /// Its component.
+    pub component: Digest,
+    /// The component, ready to be instantiated.
+    pub program: Arc<dyn Program>,
+    /// Start parameters, a JSON object.
+    pub params: String,
+    /// What causes it, for operators: such as `sip:7001` or `rest`.
+    pub origin: String,
+    /// Ask each step for a trace.
+    pub trace: bool,
+}
+
+/// A running runtime.
+#[derive(Clone)]
+pub struct Runtime(Arc<Inner>);
+
+struct Inner {
+    options: Options,
+    services: Services,
+    table: Table,
+    timers: Arc<Timers>,
+    counters: Counters,
+    draining: AtomicBool,
+    /// A session has left.
+    left: Notify,
+    acknowledge: Arc<dyn Acknowledge>,
+}
+
+/// The data behind these locks is consistent between any two statements that can panic.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Runtime {
+    /// Begins to work: starts the timer thread.
+    pub fn new(options: Options, services: Services) -> std::io::Result<Self> {
+        let inner = Arc::new_cyclic(|inner: &Weak<Inner>| Inner {
+            options: Options {
+                lanes: options.lanes.max(1),
+                ..options
+            },
+            services,
+            table: Table::new(),
+            timers: Arc::default(),
+            counters: Counters::default(),
+            draining: AtomicBool::new(false),
+            left: Notify::new(),
+            acknowledge: Arc::new(Acknowledgements(inner.clone())),
+        });
+        let (timers, clock, runtime) = (
+            inner.timers.clone(),
+            inner.services.clock.clone(),
+            Arc::downgrade(&inner),
+        );
+        let fire = move || {
+            while let Due::Now(fired, stalled) = timers.wait(|| clock.now_ms()) {
+                let Some(runtime) = runtime.upgrade() else { return };
+                runtime.fire(fired, stalled);
+            }
+        };
+        thread::Builder::new().name("session-timers".into()).spawn(fire)?;
+        Ok(Runtime(inner))
+    }
+
+    /// Starts a session. It lives from here on; whether its strategy could begin is seen in its end.
+    pub fn start(&self, request: StartRequest) -> Result<SessionId, Error> {
+        let inner = &self.0;
+        if inner.draining.load(Ordering::Acquire) {
+            return Err(Error::Draining);
+        }
+        let mut random = [0; 28];
+        getrandom::fill(&mut random).map_err(|e| Error::Random(e.to_string()))?;
+        let (for_id, for_seed) = random.split_at(20);
+        let id = SessionId::from_random(for_id.try_into().expect("split at 20"));
+        let seed = u64::from_le_bytes(for_seed.try_into().expect("28 less 20 is 8"));
+
+        let Options {
+            max_live,
+            max_live_per_tenant,
+            lanes,
+            ..
+        } = inner.options;
+        let of_tenant = inner
+            .table
+            .admit(&request.tenant, max_live, max_live_per_tenant)
+            .inspect_err(|_| count(&inner.counters.starts_refused))?;
+        let StartRequest {
+            tenant,
+            strategy,
+            version,
+            component,
+            program,
+            params,
+            origin,
+            trace,
+        } = request;
+        let started_ms = inner.now_ms();
+        let started = SessionStarted {
+            component,
+            tenant: tenant.clone(),
+            strategy: strategy.clone(),
+            version,
+            params,
+            io_processors: io_processors(id),
+            seed,
+            started_ms,
+            origin: origin.clone(),
+        };
+        let info = Info {
+            id,
+            tenant,
+            strategy,
+            version,
+            component,
+            origin,
+            started_ms,
+        };
+        let session = Session::new(
+            id,
+            core::Options {
+                trace,
+                ..inner.options.session
+            },
+            started,
+        );
+        let lane = (id.hash() % lanes as u64) as usize;
+        let cell = Arc::new(Cell::new(info, session, program, of_tenant, lane));
+        // Findable before it runs: its first commands may be answered at once.
+        inner.table.insert(cell.clone());
+        inner.counters.live.fetch_add(1, Ordering::Relaxed);
+        if let Err(error) = cell.begin(inner) {
+            inner.counters.live.fetch_sub(1, Ordering::Relaxed);
+            count(&inner.counters.starts_refused);
+            inner.table.withdraw(&cell);
+            return Err(error);
+        }
+        count(&inner.counters.started);
+        Ok(id)
+    }
+
+    /// Gives a session an event. Accepted events are handled in order; what cannot be accepted is an error.
+    pub fn send(&self, session: SessionId, event: Event) -> Result<(), Error> {
+        self.0.send(session, event)
+    }
+
+    /// Records how a command went.
+    pub fn confirm(&self, command: CommandId, outcome: Outcome) -> Result<(), Error> {
+        self.cell(command.session)?
+            .push(&self.0, Input::CommandConfirmed(command, outcome));
+        Ok(())
+    }
+
+    /// Ends a session; `reason` says who and why. It ends after the step that is being run, if any; events that wait
+    /// are dropped.
+    pub fn terminate(&self, session: SessionId, reason: impl Into<String>) -> Result<(), Error> {
+        let cell = self.cell(session)?;
+        if !cell.is_live() {
+            return Err(cell.ended_error());
+        }
+        cell.push(&self.0, Input::Terminate(reason.into(), self.0.now_ms()));
+        Ok(())
+    }
+
+    /// Looks into a live session, after the events that wait now.
+    pub async fn inspect(&self, session: SessionId) -> Result<Inspection, Error> {
+        let cell = self.cell(session)?;
+        let (answer, inspection) = oneshot::channel();
+        cell.inspect(&self.0, answer)?;
+        inspection.await.unwrap_or_else(|_| Err(cell.ended_error()))
+    }
+
+    /// One session, live or lately ended.
+    pub fn get(&self, session: SessionId) -> Result<Snapshot, Error> {
+        Ok(self.cell(session)?.snapshot())
+    }
+
+    /// A session's last log lines, oldest first; at most [`Options::log_lines`] and [`Options::log_bytes`].
+    pub fn log(&self, session: SessionId) -> Result<Vec<LogLine>, Error> {
+        Ok(self.cell(session)?.status().log.iter().cloned().collect())
+    }
+
+    /// Sessions, live and lately ended, ordered by id.
+    pub fn list(&self, filter: &Filter, page: Page) -> Vec<Snapshot> {
+        self.0.table.list(filter, page)
+    }
+
+    /// Counts of what happened, for metrics.
+    pub fn counters(&self) -> &Counters {
+        &self.0.counters
+    }
+
+    /// Has timers look at the clock: for a clock that was moved.
+    pub fn clock_changed(&self) {
+        self.0.timers.wake();
+    }
+
+    /// Starts no more sessions, waits up to `grace` for the live ones to end, then terminates those left. Answers how
+    /// many had to be terminated. Needs a tokio runtime with time.
+    pub async fn drain(&self, grace: Duration) -> usize {
+        self.0.draining.store(true, Ordering::Release);
+        if tokio::time::timeout(grace, self.0.emptied()).await.is_ok() {
+            return 0;
+        }
+        let mut terminated = 0;
+        for cell in self.0.table.all().into_iter().filter(|cell| cell.is_live()) {
+            cell.push(
+                &self.0,
+                Input::Terminate("the host is shutting down".into(), self.0.now_ms()),
+            );
+            terminated += 1;
+        }
+        if tokio::time::timeout(TERMINATION_GRACE, self.0.emptied()).await.is_err() {
+            tracing::warn!(
+                left = self.0.table.live(),
+                "sessions did not end in time: a step is still running"
+            );
+        }
+        terminated
+    }
+
+    fn cell(&self, session: SessionId) -> Result<Arc<Cell>, Error> {
+        self.0.cell(session)
+    }
+}
+
+impl fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runtime")
+            .field("live", &self.0.table.live())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    fn now_ms(&self) -> u64 {
+        self.services.clock.now_ms()
+    }
+
+    fn cell(&self, session: SessionId) -> Result<Arc<Cell>, Error> {
+        self.table.get(session).ok_or(Error::NoSuchSession(session))
+    }
+
+    fn send(self: &Arc<Self>, session: SessionId, mut event: Event) -> Result<(), Error> {
+        if event.size() > MAX_EVENT_DATA {
+            return Err(Error::EventTooLarge { size: event.size() });
+        }
+        if event.kind == EventKind::Internal {
+            // Only a session itself has internal events (W3C SCXML 5.10.1).
+            event.kind = EventKind::External;
+        }
+        self.cell(session)?.offer(self, event)
+    }
+
+    /// An event from one session to another, of the same tenant only: to others it must look as if there were none.
+    fn deliver(self: &Arc<Self>, from: &Info, to: SessionId, event: Event) -> Result<(), Error> {
+        match self.table.get(to) {
+            Some(cell) if cell.info.tenant == from.tenant => self.send(to, event),
+            _ => Err(Error::NoSuchSession(to)),
+        }
+    }
+
+    fn fire(self: &Arc<Self>, fired: Vec<(SessionId, core::TimerId)>, stalled: Vec<SessionId>) {
+        for (session, timer) in fired {
+            if let Some(cell) = self.table.get(session) {
+                cell.push(self, Input::TimerFired(timer, self.now_ms()));
+            }
+        }
+        for cell in stalled.into_iter().filter_map(|session| self.table.get(session)) {
+            cell.reschedule(self);
+        }
+    }
+
+    fn left(&self, cell: &Cell) {
+        self.counters.live.fetch_sub(1, Ordering::Relaxed);
+        self.table.ended(cell, self.options.ended_per_tenant);
+        self.left.notify_waiters();
+    }
+
+    async fn emptied(&self) {
+        loop {
+            // Before looking, so that a session that leaves in between is heard.
+            let left = self.left.notified();
+            if self.table.live() == 0 {
+                return;
+            }
+            left.await;
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.timers.stop();
+    }
+}
+
+/// Where a journal answers appends that took their time.
+struct Acknowledgements(Weak<Inner>);
+
+impl Acknowledge for Acknowledgements {
+    fn acknowledged(&self, session: SessionId, _last: Seq, answer: Appended) {
+        let Some(runtime) = self.0.upgrade() else { return };
+        if let Some(cell) = runtime.table.get(session) {
+            cell.push(&runtime, cell::acknowledgement(answer, runtime.now_ms()));
+        }
+    }
+}
+
+/// `_ioprocessors` (W3C SCXML 5.10): the SCXML processor under its URI and its short name.
+fn io_processors(session: SessionId) -> String {
+    let location = serde_json::json!({ "location": core::address(session) });
+    serde_json::json!({ SCXML_PROCESSOR: location, "scxml": location }).to_string()
+}

@@ -1,0 +1,116 @@
+//! A document from a path, with what it names, and its findings under the path that the user typed.
+
+use crate::{Error, FolderResolver};
+use pointsman_scxml::limits::MAX_FILE_BYTES;
+use pointsman_scxml::model::SourceFile;
+use pointsman_scxml::{Diagnostic, Errors, model};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+/// Largest component that is read, in bytes.
+const MAX_COMPONENT_BYTES: u64 = 64 << 20;
+
+const _: () = assert!(MAX_COMPONENT_BYTES > MAX_FILE_BYTES as u64);
+
+/// Reads a document or component, in bounded amounts.
+///
+/// # Errors
+/// [`Error::Read`].
+pub fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
+    let failed = |source| Error::Read {
+        path: path.to_owned(),
+        source,
+    };
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(failed)?;
+    file.take(MAX_COMPONENT_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(failed)?;
+    if bytes.len() as u64 > MAX_COMPONENT_BYTES {
+        let message = format!("it is larger than {MAX_COMPONENT_BYTES} bytes");
+        return Err(failed(std::io::Error::new(std::io::ErrorKind::FileTooLarge, message)));
+    }
+    Ok(bytes)
+}
+
+/// A document that was read without errors.
+#[derive(Debug)]
+pub struct Document {
+    /// What it says. Its files are named relative to its folder, so that it compiles to the same wherever it lies.
+    pub model: model::Document,
+    /// What the reader remarked.
+    pub warnings: Vec<Diagnostic>,
+    /// Its own text.
+    pub text: String,
+    /// What it names: path relative to its folder -> text.
+    pub files: BTreeMap<String, String>,
+    folder: PathBuf,
+}
+
+impl Document {
+    /// Reads the document at `path`, and the files that it names in its folder.
+    ///
+    /// # Errors
+    /// [`Error::Document`] with everything that is wrong, [`Error::Read`], [`Error::NotText`].
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        Self::of_text(path, read_file(path)?)
+    }
+
+    pub(crate) fn of_text(path: &Path, bytes: Vec<u8>) -> Result<Self, Error> {
+        let text = String::from_utf8(bytes).map_err(|_| Error::NotText { path: path.to_owned() })?;
+        let folder = path.parent().map(Path::to_owned).unwrap_or_default();
+        let opened = if folder.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            &folder
+        };
+        let resolver = FolderResolver::open(opened).map_err(|source| Error::Read {
+            path: opened.to_owned(),
+            source,
+        })?;
+        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+        match pointsman_scxml::read(&name, &text, &resolver) {
+            Ok((model, warnings)) => Ok(Document {
+                model,
+                warnings,
+                text,
+                files: resolver.into_files(),
+                folder,
+            }),
+            Err(errors) => Err(Error::Document(Errors {
+                files: shown(&folder, errors.files),
+                ..errors
+            })),
+        }
+    }
+
+    /// Its files, named as the user knows them, for [`pointsman_scxml::render`].
+    pub fn shown_files(&self) -> Vec<SourceFile> {
+        shown(&self.folder, self.model.files.clone())
+    }
+
+    /// What the compiler says of it, with its places where it has some.
+    pub fn compile_error(&self, path: &Path, error: pointsman_compiler::Error) -> Error {
+        match error {
+            pointsman_compiler::Error::Unsupported(diagnostics) => Error::Document(Errors {
+                diagnostics,
+                files: self.shown_files(),
+                omitted: 0,
+            }),
+            source => Error::Compile {
+                path: path.to_owned(),
+                source,
+            },
+        }
+    }
+}
+
+fn shown(folder: &Path, files: Vec<SourceFile>) -> Vec<SourceFile> {
+    let named = |file: SourceFile| SourceFile {
+        url: folder.join(file.url).display().to_string(),
+        ..file
+    };
+    files.into_iter().map(named).collect()
+}

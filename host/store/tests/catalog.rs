@@ -1,0 +1,241 @@
+//! The catalog: both kinds, and what a folder must survive.
+#![allow(clippy::unwrap_used, reason = "a test's panic is its answer")]
+
+use cap_std::{ambient_authority, fs::Dir};
+use pointsman_contract::Digest;
+use pointsman_store::{
+    Name, Tenant,
+    catalog::{Catalog, Error, Files, MAX_COMPONENT, Memory, NewVersion, Number, Reference},
+};
+use std::{num::NonZeroU32, sync::Barrier};
+
+fn open(folder: &tempfile::TempDir) -> Result<Files, Error> {
+    Files::open(Dir::open_ambient_dir(folder.path(), ambient_authority()).unwrap())
+}
+
+fn tenant() -> Tenant {
+    "Environment".parse().unwrap()
+}
+
+fn name() -> Name {
+    "vip".parse().unwrap()
+}
+
+fn number(n: u32) -> Number {
+    Number(NonZeroU32::new(n).unwrap())
+}
+
+fn reference(text: &str) -> Reference {
+    text.parse().unwrap()
+}
+
+fn deploy(catalog: &dyn Catalog, bytes: &[u8]) -> Number {
+    let component = catalog.put(bytes).unwrap();
+    let new = NewVersion {
+        component,
+        source: None,
+        created_ms: 5,
+        by: "ann".into(),
+        note: "first".into(),
+    };
+    catalog.add(&tenant(), &name(), new).unwrap()
+}
+
+fn keeps_versions_and_rolls_back(catalog: &dyn Catalog) {
+    let other: Tenant = "Resources".parse().unwrap();
+    assert!(matches!(
+        catalog.resolve(&tenant(), &reference("vip")),
+        Err(Error::NoSuchStrategy { .. })
+    ));
+    assert_eq!(deploy(catalog, b"one"), number(1));
+    assert!(matches!(
+        catalog.resolve(&tenant(), &reference("vip")),
+        Err(Error::NotActive { .. })
+    ));
+    catalog.activate(&tenant(), &name(), number(1), 6, "ann").unwrap();
+    assert_eq!(deploy(catalog, b"two"), number(2));
+    catalog.activate(&tenant(), &name(), number(2), 7, "bob").unwrap();
+
+    let (resolved, bytes) = catalog.download(&tenant(), &reference("vip")).unwrap();
+    assert_eq!((resolved.version, bytes.as_slice()), (number(2), b"two".as_slice()));
+    assert_eq!(catalog.download(&tenant(), &reference("vip@1")).unwrap().1, b"one");
+    assert!(matches!(
+        catalog.resolve(&tenant(), &reference("vip@3")),
+        Err(Error::NoSuchVersion { last: 2, .. })
+    ));
+
+    assert_eq!(catalog.roll_back(&tenant(), &name(), 8, "bob").unwrap(), number(1));
+    assert_eq!(
+        catalog.resolve(&tenant(), &reference("vip")).unwrap().version,
+        number(1)
+    );
+    assert!(matches!(
+        catalog.roll_back(&tenant(), &name(), 9, "bob"),
+        Err(Error::NothingToRollBackTo { .. })
+    ));
+    let shown = catalog.show(&tenant(), &name()).unwrap();
+    assert_eq!(
+        shown.activations.iter().map(|a| a.version).collect::<Vec<_>>(),
+        [number(1), number(2), number(1)]
+    );
+    assert_eq!(catalog.list(&tenant()).unwrap(), [shown]);
+
+    assert!(catalog.list(&other).unwrap().is_empty());
+    assert!(matches!(
+        catalog.download(&other, &reference("vip@1")),
+        Err(Error::NoSuchStrategy { .. })
+    ));
+    assert!(matches!(
+        catalog.put(&vec![0; MAX_COMPONENT + 1]),
+        Err(Error::ComponentTooLarge { .. })
+    ));
+    let missing = NewVersion {
+        component: Digest([9; 32]),
+        source: None,
+        created_ms: 0,
+        by: String::new(),
+        note: String::new(),
+    };
+    assert!(matches!(
+        catalog.add(&tenant(), &name(), missing),
+        Err(Error::NoSuchComponent(_))
+    ));
+}
+
+#[test]
+fn the_catalog_in_memory_keeps_versions_and_rolls_back() {
+    keeps_versions_and_rolls_back(&Memory::default());
+}
+
+#[test]
+fn the_catalog_in_a_folder_keeps_versions_and_rolls_back() {
+    let folder = tempfile::tempdir().unwrap();
+    keeps_versions_and_rolls_back(&open(&folder).unwrap());
+}
+
+#[test]
+fn a_folder_survives_a_restart_and_leaves_no_temporary_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let catalog = open(&folder).unwrap();
+    deploy(&catalog, b"one");
+    catalog.activate(&tenant(), &name(), number(1), 6, "ann").unwrap();
+    let before = catalog.show(&tenant(), &name()).unwrap();
+    drop(catalog);
+    // As a process leaves it that was killed while writing.
+    std::fs::write(folder.path().join("tenants/Environment/.0.part"), b"{\"sha").unwrap();
+    std::fs::write(folder.path().join("components/.1.part"), b"half").unwrap();
+
+    let catalog = open(&folder).unwrap();
+    assert_eq!(catalog.show(&tenant(), &name()).unwrap(), before);
+    assert_eq!(catalog.download(&tenant(), &reference("vip")).unwrap().1, b"one");
+    assert_eq!(catalog.problems(), []);
+    deploy(&catalog, b"two");
+    for entry in std::fs::read_dir(folder.path().join("tenants/Environment")).unwrap() {
+        assert_eq!(entry.unwrap().file_name(), "vip.json");
+    }
+    assert!(!folder.path().join("components/.1.part").exists());
+}
+
+#[test]
+fn a_folder_in_use_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let _first = open(&folder).unwrap();
+    assert!(matches!(open(&folder), Err(Error::InUse)));
+}
+
+#[test]
+fn every_flipped_bit_of_a_component_is_noticed_and_an_upload_heals_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let catalog = open(&folder).unwrap();
+    let digest = catalog.put(b"component").unwrap();
+    let path = folder.path().join(format!("components/{digest}"));
+    for bit in 0..72 {
+        let mut bytes = b"component".to_vec();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        std::fs::write(&path, bytes).unwrap();
+        match catalog.component(digest) {
+            Err(Error::Corrupt { file, .. }) => assert!(file.ends_with(&digest.to_string())),
+            other => panic!("bit {bit}: {other:?}"),
+        }
+    }
+    assert_eq!(catalog.put(b"component").unwrap(), digest);
+    assert_eq!(catalog.component(digest).unwrap(), b"component");
+}
+
+#[test]
+fn a_damaged_strategy_names_its_file_and_the_others_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let catalog = open(&folder).unwrap();
+    deploy(&catalog, b"one");
+    catalog.activate(&tenant(), &name(), number(1), 6, "ann").unwrap();
+    let component = catalog.put(b"one").unwrap();
+    let other: Name = "other".parse().unwrap();
+    let new = NewVersion {
+        component,
+        source: None,
+        created_ms: 0,
+        by: String::new(),
+        note: String::new(),
+    };
+    catalog.add(&tenant(), &other, new).unwrap();
+    drop(catalog);
+
+    let path = folder.path().join("tenants/Environment/vip.json");
+    let whole = std::fs::read_to_string(&path).unwrap();
+    let damages = [
+        whole.replace("\"created_ms\": 5", "\"created_ms\": 6"),
+        whole[..whole.len() / 2].to_owned(),
+        String::new(),
+        whole.replace("\"vip\"", "\"vap\""),
+    ];
+    for damaged in damages {
+        assert_ne!(damaged, whole);
+        std::fs::write(&path, &damaged).unwrap();
+        let catalog = open(&folder).unwrap();
+        for error in [
+            catalog.resolve(&tenant(), &reference("vip")).unwrap_err(),
+            catalog.activate(&tenant(), &name(), number(1), 0, "").unwrap_err(),
+        ] {
+            assert!(
+                matches!(&error, Error::Corrupt { file, .. } if file == "tenants/Environment/vip.json"),
+                "{error}"
+            );
+        }
+        assert_eq!(catalog.problems().len(), 1);
+        assert_eq!(catalog.list(&tenant()).unwrap().len(), 1);
+        assert_eq!(
+            catalog.resolve(&tenant(), &reference("other@1")).unwrap().version,
+            number(1)
+        );
+    }
+}
+
+#[test]
+fn concurrent_deployments_each_get_a_version_of_their_own() {
+    const THREADS: u32 = 4;
+    const EACH: u32 = 5;
+    let folder = tempfile::tempdir().unwrap();
+    let catalog = open(&folder).unwrap();
+    let together = Barrier::new(THREADS as usize);
+    let mut numbers = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..THREADS)
+            .map(|t| {
+                let (catalog, together) = (&catalog, &together);
+                scope.spawn(move || {
+                    together.wait();
+                    (0..EACH)
+                        .map(|i| deploy(catalog, format!("{}", (t + i) % 5).as_bytes()))
+                        .collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        threads.into_iter().flat_map(|t| t.join().unwrap()).collect::<Vec<_>>()
+    });
+    numbers.sort();
+    assert_eq!(numbers, (1..=THREADS * EACH).map(number).collect::<Vec<_>>());
+    drop(catalog);
+    assert_eq!(
+        open(&folder).unwrap().show(&tenant(), &name()).unwrap().versions.len() as u32,
+        THREADS * EACH
+    );
+}
