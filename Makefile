@@ -24,7 +24,8 @@ build: setup ## the pointsman binary
 run: build ## start the server on its embedded defaults, with sample tenants and strategies
 	@exec $(BIN) serve --demo --data $(DATA)
 
-call: ## place a call to the running server with sipp: make call DN=7001 FROM=5551000
+call: export HEADER := $(HEADER)
+call: ## place a call to the running server with sipp: make call DN=7001 FROM=5551000 [HEADER="X-Customer: 5551002"]
 	@./tools/setup sipp
 	@./tools/call $(or $(DN),7001) $(or $(FROM),5551000)
 

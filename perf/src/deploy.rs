@@ -73,7 +73,7 @@ fn deploy(sandbox: &Sandbox, compiler: &Compiler, n: usize) -> Result<Deployed> 
     let text = document(n);
     let watch = Stopwatch::of_process();
     let began = Instant::now();
-    let component = component(compiler, &text)?;
+    let component = component(compiler, "call-routing.scxml", &text)?;
     let compile = ms(began);
     let began = Instant::now();
     let strategy = sandbox.load(&component)?;

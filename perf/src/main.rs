@@ -8,12 +8,15 @@ mod call;
 mod clock;
 mod deploy;
 mod events;
+mod hosted;
 mod lockstep;
 mod machine;
 mod memory;
+mod neighbours;
 mod process;
 mod report;
 mod runtime;
+mod sip;
 mod start;
 mod statistics;
 mod strategy;
@@ -44,6 +47,10 @@ enum Program {
     Memory(memory::Arguments),
     /// From a document to its first session, and many strategies in one process.
     Deploy(deploy::Arguments),
+    /// What 1,000 healthy sessions notice of a bad one.
+    Neighbours(neighbours::Arguments),
+    /// Calls per second over SIP, and how long a decision takes.
+    Sip(sip::Arguments),
 }
 
 fn main() -> Result<()> {
@@ -53,6 +60,8 @@ fn main() -> Result<()> {
         Program::Events(a) => events::run(&a),
         Program::Memory(a) => memory::run(&a),
         Program::Deploy(a) => deploy::run(&a),
+        Program::Neighbours(a) => neighbours::run(&a),
+        Program::Sip(a) => sip::run(&a),
     }?;
     if json {
         println!("{}", serde_json::to_string_pretty(&report)?);

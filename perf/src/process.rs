@@ -4,6 +4,7 @@ use anyhow::{Context as _, Result};
 use serde::Serialize;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
+use std::time::Duration;
 
 /// Bytes where not said otherwise.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -54,6 +55,22 @@ fn memory_files() -> Result<u64> {
         }
     }
     Ok(bytes)
+}
+
+/// Processor time that another process has used so far, all its threads, in steps of the kernel's clock tick.
+pub fn processor_time_of(pid: u32) -> Result<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    // Behind the name, which may hold anything: fields 14 and 15, proc_pid_stat(5).
+    let fields = stat.rsplit_once(')').context("/proc/PID/stat has no name")?.1;
+    let ticks: u64 = fields
+        .split_whitespace()
+        .skip(11)
+        .take(2)
+        .map(str::parse::<u64>)
+        .sum::<Result<u64, _>>()?;
+    // SAFETY: asks for a constant.
+    let hertz = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
+    Ok(Duration::from_secs_f64(ticks as f64 / hertz.max(1) as f64))
 }
 
 /// Raises the limit on open files to what the system allows: every loaded strategy takes one.

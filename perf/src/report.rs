@@ -71,14 +71,14 @@ impl fmt::Display for Report {
         )?;
         writeln!(
             f,
-            "{:<58} {:>10} {:>12} {:>12} {:>12} {:>12} {:>8} {:>6}",
+            "{:<66} {:>10} {:>12} {:>12} {:>12} {:>12} {:>8} {:>6}",
             "", "unit", "median", "p99", "min", "max", "samples", "load"
         )?;
         for figure in &self.figures {
             let s = figure.summary;
             writeln!(
                 f,
-                "{:<58} {:>10} {:>12.2} {:>12.2} {:>12.2} {:>12.2} {:>8} {:>6.2}",
+                "{:<66} {:>10} {:>12.2} {:>12.2} {:>12.2} {:>12.2} {:>8} {:>6.2}",
                 figure.what, figure.unit, s.median, s.p99, s.min, s.max, s.samples, figure.load
             )?;
         }

@@ -6,15 +6,12 @@
 use crate::call::{self, Tally, check_end};
 use crate::clock::Stopwatch;
 use crate::events::Bench;
+use crate::hosted::{Loaded, NoData, Observer, Threads};
 use crate::report::Report;
-use crate::strategy::MEMORY;
-use anyhow::{Context as _, Result, bail, ensure};
-use pointsman_contract::{Command, CommandId, Ended, Event, Failure, FailureCode, Inspection, Moment, StartInfo, Step};
-use pointsman_sandbox::{Instance, Sandbox, Workers, WorkersOptions};
-use pointsman_session::runtime::{
-    Busy, Commands, Executor, HostData, Info, Job, Options, Program, Reads, Refused, Runtime, Services, StartRequest,
-    Strategy, SystemClock,
-};
+use anyhow::{Result, bail, ensure};
+use pointsman_contract::{Command, CommandId, Ended, Event, SessionId, Step};
+use pointsman_sandbox::{Sandbox, Strategy, Workers, WorkersOptions};
+use pointsman_session::runtime::{Commands, Info, Options, Refused, Runtime, Services, StartRequest, SystemClock};
 use pointsman_store::memory;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -61,58 +58,100 @@ pub fn measure(bench: &Bench, report: &mut Report, lanes: usize) -> Result<()> {
 }
 
 fn one_round(bench: &Bench, workers: &Workers, lanes: usize) -> Result<crate::clock::Took> {
-    let progress = Arc::new(Progress::default());
-    let runtime = Runtime::new(
-        Options {
-            lanes,
-            ..Options::default()
-        },
-        Services {
-            journal: Arc::new(memory::Journal::default()),
-            executor: Arc::new(Threads(workers.clone())),
-            commands: progress.clone(),
-            host_data: Arc::new(NoData),
-            clock: Arc::new(SystemClock),
-        },
-    )?;
-    let request = StartRequest {
-        tenant: "Environment".parse()?,
-        strategy: "call-routing".parse()?,
-        version: 1,
-        component: bench.strategy.digest(),
-        program: Arc::new(Loaded {
-            sandbox: bench.sandbox.clone(),
-            strategy: bench.strategy.clone(),
-            progress: progress.clone(),
-        }),
-        params: call::params(CALLS),
-        origin: "perf".into(),
-        trace: false,
-    };
-    let mut ids = Vec::with_capacity(bench.sessions);
-    for _ in 0..bench.sessions {
-        ids.push(runtime.start(request.clone())?);
-    }
-    progress.await_steps(bench.sessions)?;
+    let mut live = Live::begin(&bench.sandbox, &bench.strategy, workers, lanes, bench.sessions)?;
     let watch = Stopwatch::of_process();
-    for (i, event) in bench.events.iter().enumerate() {
-        progress.target.store((i + 2) * bench.sessions, Ordering::SeqCst);
-        for id in &ids {
-            runtime.send(*id, event.clone())?;
-        }
-        progress.await_steps((i + 2) * bench.sessions)?;
-    }
+    live.handle(&bench.events)?;
     let took = watch.took();
-    progress.await_ends(bench.sessions)?;
-    let done = progress.tally()?;
-    done.check(bench.sessions, CALLS)?;
-    let counters = runtime.counters();
-    let (events, done) = (counters.events.load(Relaxed), counters.done.load(Relaxed));
-    ensure!(
-        (events as usize, done as usize) == (bench.sessions * bench.events.len(), bench.sessions),
-        "the runtime counted {events} events and {done} ends"
-    );
+    live.check()?;
     Ok(took)
+}
+
+/// Sessions of a runtime of their own, each for one call.
+pub struct Live {
+    runtime: Runtime,
+    progress: Arc<Progress>,
+    ids: Vec<SessionId>,
+    /// Events that every session has been given.
+    events: usize,
+}
+
+impl Live {
+    /// Begins so many sessions.
+    pub fn begin(
+        sandbox: &Sandbox,
+        strategy: &Strategy,
+        workers: &Workers,
+        lanes: usize,
+        sessions: usize,
+    ) -> Result<Self> {
+        let progress = Arc::new(Progress::default());
+        let runtime = Runtime::new(
+            Options {
+                lanes,
+                ..Options::default()
+            },
+            Services {
+                journal: Arc::new(memory::Journal::default()),
+                executor: Arc::new(Threads(workers.clone())),
+                commands: progress.clone(),
+                host_data: Arc::new(NoData),
+                clock: Arc::new(SystemClock),
+            },
+        )?;
+        let request = StartRequest {
+            tenant: "Environment".parse()?,
+            strategy: "call-routing".parse()?,
+            version: 1,
+            component: strategy.digest(),
+            program: Arc::new(Loaded {
+                sandbox: sandbox.clone(),
+                strategy: strategy.clone(),
+                observer: progress.clone(),
+            }),
+            params: call::params(CALLS),
+            origin: "perf".into(),
+            trace: false,
+        };
+        let mut ids = Vec::with_capacity(sessions);
+        for _ in 0..sessions {
+            ids.push(runtime.start(request.clone())?);
+        }
+        progress.await_steps(sessions)?;
+        Ok(Live {
+            runtime,
+            progress,
+            ids,
+            events: 0,
+        })
+    }
+
+    /// Gives all sessions these events, one after the other: the next when all have handled the last.
+    pub fn handle(&mut self, events: &[Event]) -> Result<()> {
+        for event in events {
+            self.events += 1;
+            let steps = (self.events + 1) * self.ids.len();
+            self.progress.target.store(steps, Ordering::SeqCst);
+            for id in &self.ids {
+                self.runtime.send(*id, event.clone())?;
+            }
+            self.progress.await_steps(steps)?;
+        }
+        Ok(())
+    }
+
+    /// Waits for the ends of all sessions; fails unless they have done what a call does.
+    pub fn check(self) -> Result<()> {
+        let sessions = self.ids.len();
+        self.progress.await_ends(sessions)?;
+        self.progress.tally()?.check(sessions, CALLS)?;
+        let counters = self.runtime.counters();
+        let (events, done) = (counters.events.load(Relaxed), counters.done.load(Relaxed));
+        ensure!(
+            (events as usize, done as usize) == (sessions * self.events, sessions),
+            "the runtime counted {events} events and {done} ends"
+        );
+        Ok(())
+    }
 }
 
 /// How far the sessions have come, and what their commands were.
@@ -133,8 +172,8 @@ struct Seen {
     wrong: Option<String>,
 }
 
-impl Progress {
-    fn stepped(&self, step: &Step) {
+impl Observer for Progress {
+    fn stepped(&self, _: Option<&Event>, step: &Step) {
         // Delays stay with the runtime, so they are counted here; requests are counted where they arrive.
         let timers = step.commands.iter().filter(|c| matches!(c, Command::Send(_))).count();
         let cancels = step.commands.iter().filter(|c| matches!(c, Command::Cancel(_))).count();
@@ -149,7 +188,9 @@ impl Progress {
             self.news.notify_all();
         }
     }
+}
 
+impl Progress {
     fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -209,70 +250,5 @@ impl Commands for Progress {
             Err(e) => seen.wrong = Some(e.to_string()),
         }
         self.news.notify_all();
-    }
-}
-
-/// The sandbox's threads as the runtime's executor.
-struct Threads(Workers);
-
-impl Executor for Threads {
-    fn run(&self, lane: usize, job: Job) -> Result<(), Busy> {
-        self.0.run(lane, job).map_err(|_| Busy)
-    }
-}
-
-struct NoData;
-
-impl HostData for NoData {
-    fn read(&self, _: &Info, source: &str, key: &str) -> Result<String, String> {
-        Err(format!("there is no `{key}` in `{source}` here"))
-    }
-}
-
-/// The measured strategy as a program of the runtime.
-struct Loaded {
-    sandbox: Sandbox,
-    strategy: pointsman_sandbox::Strategy,
-    progress: Arc<Progress>,
-}
-
-impl Program for Loaded {
-    fn instantiate(&self, _: &Info) -> Result<Box<dyn Strategy>, Failure> {
-        let instance = self.sandbox.instantiate(&self.strategy, MEMORY).context("no sandbox");
-        let instance = instance.map_err(|e| Failure {
-            code: FailureCode::Start,
-            message: format!("{e:#}"),
-        })?;
-        Ok(Box::new(Running(instance, self.progress.clone())))
-    }
-}
-
-/// One session's instance.
-struct Running(Instance, Arc<Progress>);
-
-/// The runtime's way of reading data as the sandbox's.
-struct Data<'a>(&'a mut dyn Reads);
-
-impl pointsman_sandbox::Reads for Data<'_> {
-    fn read(&mut self, source: &str, key: &str) -> Result<String, String> {
-        self.0.read(source, key)
-    }
-}
-
-impl Strategy for Running {
-    fn start(&mut self, moment: Moment, info: &StartInfo, reads: &mut dyn Reads) -> Result<Step, Failure> {
-        let step = self.0.start(moment, info, &mut Data(reads))?.step;
-        self.1.stepped(&step);
-        Ok(step)
-    }
-
-    fn handle(&mut self, moment: Moment, event: &Event, reads: &mut dyn Reads) -> Result<Step, Failure> {
-        let step = self.0.handle(moment, event, &mut Data(reads))?.step;
-        self.1.stepped(&step);
-        Ok(step)
-    }
-
-    fn inspect(&mut self) -> Result<Inspection, Failure> {
-        self.0.inspect()
     }
 }

@@ -29,18 +29,18 @@ pub fn sandbox_with_cache(sessions: usize, cache: Option<&Path>) -> Result<Sandb
 }
 
 /// A document's component.
-pub fn component(compiler: &Compiler, text: &str) -> Result<Vec<u8>> {
-    let (document, warnings) = read("call-routing.scxml", text, &NoFiles)?;
+pub fn component(compiler: &Compiler, name: &str, text: &str) -> Result<Vec<u8>> {
+    let (document, warnings) = read(name, text, &NoFiles)?;
     let compiled = compiler.compile(&document, Form::Image)?;
     let all = warnings.iter().chain(&compiled.warnings);
     let all: Vec<_> = all.map(|w| w.message.as_str()).collect();
-    anyhow::ensure!(all.is_empty(), "the chart has warnings: {}", all.join("; "));
+    anyhow::ensure!(all.is_empty(), "{name} has warnings: {}", all.join("; "));
     Ok(compiled.component)
 }
 
 /// The strategy, ready. Must be called with enough stack, see [`pointsman_sandbox::on_big_stack`].
 pub fn call_routing(sandbox: &Sandbox) -> Result<Strategy> {
     let compiler = Compiler::new(sandbox.clone(), Limits::default());
-    let component = component(&compiler, CALL_ROUTING)?;
+    let component = component(&compiler, "call-routing.scxml", CALL_ROUTING)?;
     sandbox.load(&component).context("the component just made is refused")
 }

@@ -1,8 +1,8 @@
 //! The tables that the compiler writes and the engine runs.
 //!
 //! A document becomes one [`Chart`]: states and transitions numbered in document order, sets of states as bit rows,
-//! and for every transition what W3C SCXML 1.0 appendix D would otherwise work out at run time: its domain, the
-//! states it can exit, and, where no history is involved, the states it enters in entry order. Expressions are kept as text and
+//! and for every transition what W3C SCXML 1.0 appendix D would otherwise work out at run time: its domain
+//! (what it can exit are the states below it), and, where no history is involved, the states it enters in entry order. Expressions are kept as text and
 //! compiled once by the engine when a strategy is deployed.
 //!
 //! Both sides are built from this crate, but not always at the same time: [`decode`] refuses tables of another
@@ -17,12 +17,12 @@ mod tables;
 pub use bits::{Bits, Rows};
 pub use tables::{
     Assignment, Attribute, BlockId, Chart, Content, Data, DataId, Datamodel, Domain, DoneData, Enter, ExprId,
-    Expression, ExpressionKind, Instruction, Limits, Op, Param, Position, Request, Send, State, StateId, StateKind,
-    Transition, TransitionId, matches_descriptor,
+    Expression, ExpressionKind, Instruction, Limits, Op, Param, Position, Request, Send, Source, State, StateId,
+    StateKind, Transition, TransitionId, duration_ms, matches_descriptor,
 };
 
 /// Version of the tables. Raised with every change of their shape or meaning.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Tables that cannot be used.
 #[derive(Debug, PartialEq, Eq)]

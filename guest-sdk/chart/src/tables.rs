@@ -49,7 +49,9 @@ pub struct Chart {
     pub transitions: Vec<Transition>,
     /// Blocks of executable content.
     pub blocks: Vec<Vec<Instruction>>,
-    /// Texts that the engine compiles once.
+    /// Texts that the engine compiles, each once.
+    pub sources: Vec<Source>,
+    /// Uses of them, each with its own place.
     pub expressions: Vec<Expression>,
     /// All `data`, document order.
     pub data: Vec<Data>,
@@ -59,9 +61,6 @@ pub struct Chart {
     pub files: Vec<String>,
     /// Proper descendants of every state.
     pub descendants: Rows,
-    /// For every transition, what it exits when everything below its domain is active. Not meaningful for
-    /// [`Domain::Dynamic`].
-    pub exits: Rows,
     /// Transitions that are followed to find what to enter are listed here once more: the root's default entry.
     pub initial: TransitionId,
 }
@@ -164,17 +163,27 @@ pub enum ExpressionKind {
     Location,
     /// A variable that is declared when missing (`foreach` item and index).
     Item,
-    /// A program, run in the global scope.
+    /// A program that runs once, when the session begins: what it declares is global.
+    Program,
+    /// A program in executable content, which may run often: `var` and functions are global, `let`, `const` and
+    /// `class` belong to the one run.
     Script,
 }
 
 /// A text of the datamodel's language.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Expression {
+pub struct Source {
     /// The text.
     pub text: String,
     /// What it is.
     pub kind: ExpressionKind,
+}
+
+/// One use of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expression {
+    /// Index into [`Chart::sources`].
+    pub source: u16,
     /// Where it stands.
     pub at: Position,
 }
@@ -361,6 +370,11 @@ impl Default for Limits {
 }
 
 impl Chart {
+    /// The text of an expression.
+    pub fn text(&self, e: ExprId) -> &str {
+        &self.sources[usize::from(self.expressions[usize::from(e)].source)].text
+    }
+
     /// A transition in one line, for traces: `source [events] -> targets`.
     pub fn describe(&self, t: TransitionId) -> String {
         let transition = &self.transitions[usize::from(t)];
@@ -389,9 +403,48 @@ pub fn matches_descriptor(descriptor: &str, event: &str) -> bool {
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
+/// A delay in ms: a time of CSS2 as W3C SCXML 6.2.4 takes it, a number with `s` or `ms` right behind it. White space
+/// around it does not count.
+pub fn duration_ms(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let (number, unit) = match text.strip_suffix("ms") {
+        Some(number) => (number, 1.0),
+        None => (text.strip_suffix('s')?, 1000.0),
+    };
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
+    if !digits(whole) || !digits(fraction) || fraction.is_empty() || number.is_empty() {
+        return None;
+    }
+    let ms = number.parse::<f64>().ok()? * unit + 0.5;
+    (ms < u64::MAX as f64).then_some(ms as u64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn delays_are_numbers_with_a_unit() {
+        for (good, ms) in [
+            ("1s", 1000),
+            ("0ms", 0),
+            ("1.5s", 1500),
+            (".5s", 500),
+            (" 0.4ms ", 0),
+            ("0.5ms", 1),
+            ("007s", 7000),
+        ] {
+            assert_eq!(duration_ms(good), Some(ms), "{good}");
+        }
+        let huge = ["9"; 400].concat() + "s";
+        for bad in [
+            "", "s", "ms", "1", "1.s", "1 s", "'1s'", "-1s", "+1s", ".", ".s", "1.2.3s", "2h", "2m", "five", "1e3s",
+            "1S", "infs", "NaNms", &huge,
+        ] {
+            assert_eq!(duration_ms(bad), None, "{bad}");
+        }
+    }
 
     #[test]
     fn descriptors_match_whole_tokens() {

@@ -4,8 +4,8 @@ use crate::event::{Data, Queued};
 use crate::exports_types::{Command, EventKind, Failure, LogEntry, Request, Send};
 use crate::js::{Thrown, Value};
 use crate::realm::Compiled;
-use crate::session::{quote, Session, Stop};
-use pointsman_chart::{self as chart, Attribute, BlockId, Content, DoneData, ExprId, Instruction, Op, Param};
+use crate::session::{is_identifier, quote, Session, Stop};
+use pointsman_chart::{self as chart, duration_ms, Attribute, BlockId, Content, DoneData, ExprId, Instruction, Op, Param};
 
 /// Type URI of the SCXML Event I/O Processor.
 const SCXML: &str = "http://www.w3.org/TR/scxml/#SCXMLEventProcessor";
@@ -73,7 +73,7 @@ impl Session {
                         Some(c) => match self.condition(*c) {
                             Ok(b) => b,
                             Err(stop) => {
-                                let at = self.chart.expressions[usize::from(*c)].at;
+                                let at = self.place(*c);
                                 self.stopped(stop, at, None).map_err(Stop::Placed)?;
                                 false
                             }
@@ -99,7 +99,7 @@ impl Session {
                 self.assign(a.location, value, false)
             }
             Op::Script(s) => self.run_script(*s),
-            Op::Send(send) => self.send(send),
+            Op::Send(send) => self.send(send, instruction.at),
             Op::Cancel(id) => {
                 let id = self.attribute(id)?;
                 Ok(self.out.command(&self.limits, Command::Cancel(id))?)
@@ -108,11 +108,20 @@ impl Session {
         }
     }
 
+    fn compiled(&self, e: ExprId) -> &Compiled {
+        &self.compiled[usize::from(self.chart.expressions[usize::from(e)].source)]
+    }
+
+    /// Where an expression stands.
+    pub fn place(&self, e: ExprId) -> chart::Position {
+        self.chart.expressions[usize::from(e)].at
+    }
+
     /// Value of an expression.
     pub fn eval(&self, e: ExprId) -> Result<Value, Stop> {
-        match &self.compiled[usize::from(e)] {
+        match self.compiled(e) {
             Compiled::Ready(f) => Ok(f.call(&mut [])?),
-            Compiled::Broken(text) => Err(error(format!("`{}`: {text}", self.chart.expressions[usize::from(e)].text))),
+            Compiled::Broken(text) => Err(error(format!("`{}`: {text}", self.chart.text(e)))),
         }
     }
 
@@ -123,7 +132,7 @@ impl Session {
 
     /// Runs a program in the global scope.
     pub fn run_script(&mut self, e: ExprId) -> Result<(), Stop> {
-        match &self.compiled[usize::from(e)] {
+        match self.compiled(e) {
             Compiled::Ready(program) => Ok(program.run().map(drop)?),
             Compiled::Broken(text) => Err(error(text.clone())),
         }
@@ -131,8 +140,8 @@ impl Session {
 
     /// Sets a location. `creating` is for `data`, whose item exists without having been assigned.
     pub fn assign(&mut self, location: ExprId, value: Value, creating: bool) -> Result<(), Stop> {
-        let text = &self.chart.expressions[usize::from(location)].text;
-        match &self.compiled[usize::from(location)] {
+        let text = self.chart.text(location);
+        match self.compiled(location) {
             Compiled::Ready(f) => {
                 f.call(&mut [value.raw()]).map(drop).map_err(|t| told(t, text, creating))
             }
@@ -173,15 +182,14 @@ impl Session {
         }
         // Both names must be legal even when there is nothing to visit.
         for setter in [Some(item), index].into_iter().flatten() {
-            if let Compiled::Broken(why) = &self.compiled[usize::from(setter)] {
-                let text = &self.chart.expressions[usize::from(setter)].text;
+            if let Compiled::Broken(why) = self.compiled(setter) {
+                let text = self.chart.text(setter);
                 return Err(error(format!("`{text}` is not a name for a variable: {why}")));
             }
         }
-        if items.is_empty() {
-            self.declare(item)?;
-            index.map_or(Ok(()), |i| self.declare(i))?;
-        }
+        // Declared also where there is nothing to visit (W3C SCXML 4.6).
+        self.declare(item)?;
+        index.map_or(Ok(()), |i| self.declare(i))?;
         for (i, value) in items.into_iter().enumerate() {
             self.assign(item, value, true)?;
             if let Some(index) = index {
@@ -192,11 +200,11 @@ impl Session {
         Ok(())
     }
 
-    /// `foreach` over nothing still declares its variables.
+    /// Makes a variable that is missing: what sets it is strict, so that a system variable is an error.
     fn declare(&mut self, item: ExprId) -> Result<(), Stop> {
         let global = crate::js::global();
-        let name = &self.chart.expressions[usize::from(item)].text;
-        if global.get(name)?.is_undefined() {
+        let name = self.chart.text(item);
+        if is_identifier(name) && !global.has_own(name) {
             global.set(name, Value::undefined())?;
         }
         Ok(())
@@ -211,22 +219,26 @@ impl Session {
         Ok(object)
     }
 
-    /// `donedata`: a `param` that fails is left out and told; `content` that fails gives nothing.
-    pub fn done_data(&mut self, d: &'static DoneData) -> Result<Data, Failure> {
-        if let Some(content) = &d.content {
-            let at = self.expression_position(content);
-            return match self.content(content) {
-                Ok(v) if v.is_undefined() => Ok(Data::None),
-                Ok(v) => Ok(Data::Js(v)),
-                Err(stop) => self.stopped(stop, at, None).map(|()| Data::None),
-            };
-        }
-        self.params(&d.params).map(|p| p.map_or(Data::None, Data::Js))
+    /// `donedata` as JSON: a `param` that fails is left out and told; `content` that fails, and what JSON has no form
+    /// for (a big integer, a cycle), is told and gives nothing. A final that is reached stays reached.
+    pub fn done_data(&mut self, d: &'static DoneData) -> Result<Option<String>, Failure> {
+        let (value, at) = match &d.content {
+            Some(content) => (self.content(content).map(Some), self.expression_position(content)),
+            None => {
+                let at = d.params.first().map_or_else(chart::Position::default, |p| self.place(p.expr));
+                (Ok(self.params(&d.params)?), at)
+            }
+        };
+        let json = value.and_then(|v| match v {
+            Some(v) => Ok(v.json()?),
+            None => Ok(None),
+        });
+        json.or_else(|stop| self.stopped(stop, at, None).map(|()| None))
     }
 
     fn expression_position(&self, content: &Content) -> chart::Position {
         match content {
-            Content::Expr(e) => self.chart.expressions[usize::from(*e)].at,
+            Content::Expr(e) => self.place(*e),
             _ => chart::Position::default(),
         }
     }
@@ -249,13 +261,13 @@ impl Session {
         let mut object = None;
         for p in params {
             if let Err(stop) = self.param(p, &mut object) {
-                self.stopped(stop, self.chart.expressions[usize::from(p.expr)].at, None)?;
+                self.stopped(stop, self.place(p.expr), None)?;
             }
         }
         Ok(object)
     }
 
-    fn send(&mut self, send: &'static chart::Send) -> Result<(), Stop> {
+    fn send(&mut self, send: &'static chart::Send, at: chart::Position) -> Result<(), Stop> {
         let id = match (&send.id, send.idlocation) {
             (Some(id), _) => Some(id.clone()),
             (None, Some(location)) => {
@@ -268,7 +280,6 @@ impl Session {
         self.send_as(send, id.clone()).map_err(|stop| match stop {
             // The id of this send, also where it was generated, belongs into the error event.
             Stop::Error { event, message } if send.id.is_none() && id.is_some() && !event.is_empty() => {
-                let at = send.event.as_ref().map_or_else(chart::Position::default, |a| self.position_of(a));
                 match self.raise_error(event, at, message, id) {
                     Ok(()) => Stop::Error { event: "", message: String::new() },
                     Err(f) => Stop::Limit(f),
@@ -276,13 +287,6 @@ impl Session {
             }
             other => other,
         })
-    }
-
-    fn position_of(&self, a: &Attribute) -> chart::Position {
-        match a {
-            Attribute::Expr(e) => self.chart.expressions[usize::from(*e)].at,
-            Attribute::Literal(_) => chart::Position::default(),
-        }
     }
 
     fn send_as(&mut self, send: &'static chart::Send, id: Option<String>) -> Result<(), Stop> {
@@ -412,21 +416,4 @@ fn told(t: Thrown, location: &str, creating: bool) -> Stop {
         }
         other => other,
     }
-}
-
-/// CSS2 time as W3C SCXML 6.2.4 uses it: a number and `s` or `ms` (also `m`, `h`, `d`, as XState and Qt take them).
-pub fn duration_ms(text: &str) -> Option<u64> {
-    let text = text.trim();
-    let split = text.find(|c: char| c != '.' && !c.is_ascii_digit())?;
-    let number: f64 = text[..split].parse().ok()?;
-    let unit = match text[split..].trim() {
-        "ms" => 1.0,
-        "s" => 1000.0,
-        "m" => 60_000.0,
-        "h" => 3_600_000.0,
-        "d" => 86_400_000.0,
-        _ => return None,
-    };
-    let ms = number * unit;
-    (ms.is_finite() && ms < u64::MAX as f64).then_some(ms.round() as u64)
 }

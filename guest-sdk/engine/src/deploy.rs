@@ -48,7 +48,7 @@ fn load(limits: &[u8], chart: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
-/// Tells, after `deploy_load`, which expressions are not valid ECMAScript: `index message` lines.
+/// Tells, after `deploy_load`, which of the chart's sources are not valid ECMAScript: `index message` lines.
 #[no_mangle]
 pub extern "C" fn deploy_broken() -> *const [usize; 2] {
     let mut text = String::new();

@@ -17,10 +17,8 @@ pub enum Data {
     /// None: `_event.data` is undefined.
     #[default]
     None,
-    /// JSON text from outside.
+    /// JSON text, also where it was made inside this session: an event shares no object with its sender.
     Json(String),
-    /// A value made inside this session.
-    Js(Value),
 }
 
 /// An event in a queue.
@@ -148,7 +146,6 @@ fn build(event: &mut Queued, class: JSClassID, data_getter: Option<&Value>) -> R
     }
     match core::mem::take(&mut event.data) {
         Data::None => {}
-        Data::Js(value) => object.set_constant("data", value)?,
         Data::Json(json) => unsafe {
             let lazy = Box::new(Lazy { json, value: None });
             JS_SetOpaque(object.raw(), Box::into_raw(lazy).cast::<c_void>());
@@ -158,6 +155,8 @@ fn build(event: &mut Queued, class: JSClassID, data_getter: Option<&Value>) -> R
             JS_FreeAtom(ctx(), atom);
         },
     }
+    // System variables cannot be changed (W3C SCXML 5.10), nor have anything added.
+    object.prevent_extensions()?;
     Ok(object)
 }
 
@@ -180,6 +179,7 @@ pub fn install(rt: *mut JSRuntime, global: &Value) -> Result<(), Thrown> {
     for name in ["name", "type", "sendid", "origin", "origintype", "invokeid", "data"] {
         prototype.set(name, Value::undefined())?;
     }
+    prototype.freeze()?;
     unsafe { JS_SetClassProto(ctx(), c.class, prototype.into_raw()) };
     c.data_getter = Some(crate::js::function(c"data", get_data, 0));
     let getter = crate::js::function(c"_event", get_event, 0);

@@ -6,7 +6,8 @@
 //! measurable cost).
 
 use core::ffi::c_void;
-use rquickjs_sys::{size_t, JSMallocFunctions};
+use core::ptr::null_mut;
+use rquickjs_sys::{size_t, JSMallocFunctions, JSRuntime, JS_GetGCThreshold, JS_RunGC, JS_SetGCThreshold};
 use std::alloc::{GlobalAlloc, Layout};
 
 extern "C" {
@@ -59,9 +60,50 @@ struct Account {
     limit: usize,
     used: usize,
     refused: bool,
+    /// Whose cycles are collected; null while it is being made.
+    runtime: *mut JSRuntime,
+    /// When QuickJS collects next, as last seen here.
+    threshold: usize,
+    /// Bytes held after the last collection between two steps.
+    collected: usize,
 }
 
-static mut ACCOUNT: Account = Account { limit: usize::MAX, used: 0, refused: false };
+static mut ACCOUNT: Account =
+    Account { limit: usize::MAX, used: 0, refused: false, runtime: null_mut(), threshold: 0, collected: 0 };
+
+/// Begins to keep the runtime's collections below the limit.
+pub fn watch(runtime: *mut JSRuntime) {
+    unsafe { (*&raw mut ACCOUNT).runtime = runtime }
+}
+
+/// After a collection QuickJS waits until it holds half as much again, which may lie beyond the limit: a session would
+/// die of garbage. So the next collection is at half of what is left, and there are few of them: each leaves either
+/// more room or half as much. In the last part of the memory there is none, or every object would collect.
+unsafe fn keep_below_limit(a: &mut Account) {
+    if a.runtime.is_null() || a.used <= a.limit / 4 {
+        return;
+    }
+    let threshold = JS_GetGCThreshold(a.runtime) as usize;
+    if threshold != a.threshold {
+        let room = a.limit.saturating_sub(a.used);
+        // QuickJS counts a little more than we do, so its number is changed by a difference, not replaced.
+        a.threshold = if room < a.limit / 64 { threshold } else { threshold.min(threshold / 3 * 2 + room / 2) };
+        JS_SetGCThreshold(a.runtime, a.threshold as _);
+    }
+}
+
+/// Collects cycles between two steps where more than half of the memory is taken, and much since the last time.
+pub fn collect_if_full() {
+    unsafe {
+        let a = &mut *&raw mut ACCOUNT;
+        a.collected = a.collected.min(a.used);
+        if !a.runtime.is_null() && a.used > a.limit / 2 && a.used - a.collected > a.limit / 16 {
+            JS_RunGC(a.runtime);
+            let a = &mut *&raw mut ACCOUNT;
+            a.collected = a.used;
+        }
+    }
+}
 
 /// Sets the bytes that scripts and their data may hold.
 pub fn set_limit(bytes: usize) {
@@ -87,6 +129,7 @@ unsafe fn took(p: *mut c_void) -> *mut c_void {
         a.refused = true;
     } else {
         a.used += malloc_usable_size(p);
+        keep_below_limit(a);
     }
     p
 }
@@ -153,6 +196,7 @@ unsafe extern "C" fn js_realloc(_: *mut c_void, p: *mut c_void, n: size_t) -> *m
         a.refused = true;
     } else {
         a.used = a.used.saturating_sub(have) + malloc_usable_size(q);
+        keep_below_limit(a);
     }
     q
 }

@@ -1,7 +1,7 @@
 //! The algorithm of W3C SCXML 1.0, appendix D, over precomputed tables.
 //!
-//! Function for function the published one; where the tables hold a result already (a transition's domain, its exit
-//! set, the states it enters when no history takes part), it is looked up. `host/compiler` computes them.
+//! Function for function the published one; where the tables hold a result already (a transition's domain, the states
+//! it enters when no history takes part), it is looked up. `host/compiler` computes them.
 
 use crate::event::Data;
 use crate::event::Queued;
@@ -29,13 +29,13 @@ impl Session {
             }
         }
         for script in &self.chart.scripts {
-            let at = self.chart.expressions[usize::from(*script)].at;
+            let at = self.place(*script);
             if let Err(stop) = self.run_script(*script) {
                 self.stopped(stop, at, None)?;
             }
         }
         self.enter_states(&[self.chart.initial])?;
-        self.macrostep(0)
+        self.macrostep()
     }
 
     /// One external event.
@@ -43,16 +43,15 @@ impl Session {
         let name = event.name.clone();
         self.set_event(event);
         let enabled = self.select_transitions(Some(&name))?;
-        let mut steps = 0;
         if !enabled.is_empty() {
             self.microstep(&enabled)?;
-            steps = 1;
+            self.microsteps += 1;
         }
-        self.macrostep(steps)
+        self.macrostep()
     }
 
     /// Eventless transitions and internal events until nothing is left to do.
-    fn macrostep(&mut self, mut steps: u32) -> Result<(), Failure> {
+    pub fn macrostep(&mut self) -> Result<(), Failure> {
         while self.running {
             let mut enabled = self.select_eventless()?;
             if enabled.is_empty() {
@@ -62,8 +61,8 @@ impl Session {
                 enabled = self.select_transitions(Some(&name))?;
             }
             // An event without a transition counts as well: a chart can raise as fast as it drops.
-            steps += 1;
-            if steps > self.limits.microsteps {
+            self.microsteps += 1;
+            if self.microsteps > self.limits.microsteps {
                 let states: Vec<_> = self.configuration.iter().map(|i| self.state(i).id.as_str()).collect();
                 return Err(failure(
                     "microstep-limit",
@@ -83,6 +82,8 @@ impl Session {
     /// Leaves every state. The configuration at the end stays visible to whoever looks at the session.
     fn exit_interpreter(&mut self) -> Result<(), Failure> {
         let last = self.configuration.clone();
+        // Nobody handles them any more, and what goes wrong from here on must not break their limit.
+        self.internal.clear();
         let states: Vec<_> = self.configuration.iter().rev().collect();
         for s in states {
             for block in &self.state(s).onexit {
@@ -91,6 +92,12 @@ impl Session {
             self.configuration.remove(s);
             if s != 0 {
                 self.out.trace(|| TraceEntry::Left(self.chart.states[usize::from(s)].id.clone()));
+            }
+            let state = self.state(s);
+            if state.kind == StateKind::Final && state.parent == 0 {
+                if let Some(donedata) = &state.donedata {
+                    self.done_data = self.done_data(donedata)?;
+                }
             }
         }
         self.internal.clear();
@@ -150,7 +157,7 @@ impl Session {
         match self.condition(cond) {
             Ok(b) => Ok(b),
             Err(stop) => {
-                self.stopped(stop, self.chart.expressions[usize::from(cond)].at, None)?;
+                self.stopped(stop, self.place(cond), None)?;
                 Ok(false)
             }
         }
@@ -198,11 +205,8 @@ impl Session {
     fn exit_set(&self, transitions: &[TransitionId]) -> Bits {
         let mut out = Bits::new(self.chart.states.len());
         for t in transitions {
-            let row = match self.domain(*t) {
-                Some(_) if self.chart.transitions[usize::from(*t)].domain != Domain::Dynamic => self.chart.exits.row(*t),
-                Some(domain) => self.chart.descendants.row(domain),
-                None => continue,
-            };
+            let Some(domain) = self.domain(*t) else { continue };
+            let row = self.chart.descendants.row(domain);
             for ((o, c), r) in out.0.iter_mut().zip(&self.configuration.0).zip(row) {
                 *o |= c & r;
             }
@@ -343,18 +347,18 @@ impl Session {
 
     fn entered_final(&mut self, s: StateId) -> Result<(), Failure> {
         let state = self.state(s);
-        let data = match &state.donedata {
-            Some(d) => self.done_data(d)?,
-            None => Data::None,
-        };
         if state.parent == 0 {
+            // Its data are worked out last of all, in `exit_interpreter`.
             self.running = false;
-            self.done_data = data;
             return Ok(());
         }
+        let data = match &state.donedata {
+            Some(d) => self.done_data(d)?,
+            None => None,
+        };
         let parent = self.state(state.parent);
         let mut done = Queued::new(format!("done.state.{}", parent.id).into(), EventKind::Platform);
-        done.data = data;
+        done.data = data.map_or(Data::None, Data::Json);
         self.enqueue(done)?;
         let grandparent = self.state(parent.parent);
         if grandparent.kind == StateKind::Parallel && grandparent.children.iter().all(|c| self.in_final_state(*c)) {

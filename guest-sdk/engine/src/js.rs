@@ -150,6 +150,22 @@ impl Value {
         }
     }
 
+    /// Nothing can be added to it any more.
+    pub fn prevent_extensions(&self) -> Result<(), Thrown> {
+        match unsafe { JS_PreventExtensions(ctx(), self.0) } {
+            -1 => Err(take_exception()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Nothing in it can be changed any more.
+    pub fn freeze(&self) -> Result<(), Thrown> {
+        match unsafe { JS_FreezeObject(ctx(), self.0) } {
+            -1 => Err(take_exception()),
+            _ => Ok(()),
+        }
+    }
+
     /// A property.
     pub fn get(&self, name: &str) -> Result<Value, Thrown> {
         unsafe {
@@ -237,21 +253,55 @@ pub fn function(name: &CStr, f: unsafe extern "C" fn(*mut JSContext, JSValue, c_
     Value(unsafe { JS_NewCFunction2(ctx(), Some(f), name.as_ptr(), arity, JSCFunctionEnum_JS_CFUNC_generic, 0) })
 }
 
-/// Takes the pending exception as text. Never fails: where not even the text can be made, memory has run out.
+/// `RangeError.prototype` as the realm was built, whatever a script does to the name; null before.
+static mut RANGE_ERROR: *mut Value = null_mut();
+
+/// Remembers what tells a stack that ran out from other errors: once, when the realm is built.
+pub fn remember_range_error() -> Result<(), Thrown> {
+    let prototype = global().get("RangeError")?.get("prototype")?;
+    unsafe { RANGE_ERROR = Box::into_raw(Box::new(prototype)) };
+    Ok(())
+}
+
+/// Is this QuickJS's own error for a stack that ran out? It has no flag for it, and an author may throw an error with
+/// the same words: the class, the realm's first prototype and the exact text together make it out. Runs no script.
+fn is_overflow(e: &Value) -> bool {
+    unsafe {
+        if RANGE_ERROR.is_null() || !JS_IsError(e.0) {
+            return false;
+        }
+        let prototype = Value(JS_GetPrototype(ctx(), e.0));
+        if !JS_IsStrictEqual(ctx(), prototype.0, (*RANGE_ERROR).0) {
+            return false;
+        }
+        let mut found = JSPropertyDescriptor { flags: 0, value: JS_UNDEFINED, getter: JS_UNDEFINED, setter: JS_UNDEFINED };
+        let atom = JS_NewAtom(ctx(), c"message".as_ptr());
+        let own = JS_GetOwnProperty(ctx(), &mut found, e.0, atom);
+        JS_FreeAtom(ctx(), atom);
+        if own <= 0 {
+            return false;
+        }
+        let (message, _getter, _setter) = (Value(found.value), Value(found.getter), Value(found.setter));
+        JS_IsString(message.0) && message.text().is_ok_and(|t| t == "Maximum call stack size exceeded")
+    }
+}
+
+/// Takes the pending exception as text. Never fails: an exception may have no text, because its `toString` throws.
 pub fn take_exception() -> Thrown {
     let e = Value(unsafe { JS_GetException(ctx()) });
+    let mut overflow = is_overflow(&e);
     let text = unsafe {
         let mut len = 0usize;
         let s = JS_ToCStringLen(ctx(), &mut len, e.0);
         if s.is_null() {
-            drop(Value(JS_GetException(ctx())));
-            String::from("out of memory")
+            let second = Value(JS_GetException(ctx()));
+            overflow |= is_overflow(&second);
+            String::from("an exception that has no text")
         } else {
             let t = String::from_utf8_lossy(core::slice::from_raw_parts(s.cast::<u8>(), len)).into_owned();
             JS_FreeCString(ctx(), s);
             t
         }
     };
-    let overflow = text.contains("Maximum call stack size exceeded") || text.contains("stack overflow");
     Thrown { text, overflow }
 }

@@ -4,7 +4,7 @@ use crate::js::{self, ctx, eval, function, global, Thrown, Value};
 use crate::{event, heap, host_data, session};
 use core::ffi::c_int;
 use core::ptr::null_mut;
-use pointsman_chart::{Expression, ExpressionKind, Limits};
+use pointsman_chart::{ExpressionKind, Limits, Source};
 use rquickjs_sys::*;
 
 /// An expression as the engine keeps it.
@@ -84,6 +84,8 @@ pub fn build(limits: &Limits) -> Result<(), Thrown> {
             return Err(Thrown { text: "out of memory".into(), overflow: false });
         }
     }
+    heap::watch(unsafe { RUNTIME });
+    js::remember_range_error()?;
     let global = global();
     global.get("Math")?.set("random", function(c"random", math_random, 0))?;
     global.set_constant("In", function(c"In", in_state, 1))?;
@@ -92,40 +94,74 @@ pub fn build(limits: &Limits) -> Result<(), Thrown> {
     for name in ["_sessionid", "_name", "_ioprocessors"] {
         global.set_read_only(name, Value::undefined())?;
     }
-    global.set_constant("_x", Value::object()?)
+    let x = Value::object()?;
+    x.freeze()?;
+    global.set_constant("_x", x)
 }
 
-/// Collects cycles: once, before the image is made.
+/// Collects cycles.
 pub fn collect() {
     unsafe { JS_RunGC(RUNTIME) }
 }
 
-/// Runs promise jobs that a step has left.
-pub fn run_jobs() -> Result<(), Thrown> {
+/// Runs the next promise job that a step has left; `None` when there is none.
+pub fn run_job() -> Option<Result<(), Thrown>> {
     let mut c: *mut JSContext = null_mut();
-    loop {
-        match unsafe { JS_ExecutePendingJob(RUNTIME, &mut c) } {
-            0 => return Ok(()),
-            n if n < 0 => return Err(js::take_exception()),
-            _ => {}
-        }
+    match unsafe { JS_ExecutePendingJob(RUNTIME, &mut c) } {
+        0 => None,
+        n if n < 0 => Some(Err(js::take_exception())),
+        _ => Some(Ok(())),
     }
 }
 
 /// Compiles a text. One that is not valid ECMAScript is kept as [`Compiled::Broken`].
-pub fn compile(expression: &Expression) -> Compiled {
-    let text = &expression.text;
-    let made = match expression.kind {
-        ExpressionKind::Script => eval(text, true),
-        // `1) ; f(2` is no expression although `(1) ; f(2)` is a program: it must be valid in brackets as well.
-        ExpressionKind::Value => {
-            eval(&format!("[{text}\n]"), true).and_then(|_| eval(&format!("(function(){{return (\n{text}\n)}})"), false))
-        }
-        ExpressionKind::Location => eval(&format!("(function(_v_){{'use strict';{text}\n=_v_}})"), false),
-        ExpressionKind::Item => eval(&format!("(function(_v_){{{text}\n=_v_}})"), false),
+///
+/// Nothing of an author's text may run here: the deploying host has no time limit to spare for it. So a text is put
+/// into other code only when it is known to be balanced.
+pub fn compile(source: &Source) -> Compiled {
+    let text = &source.text;
+    let made = match source.kind {
+        ExpressionKind::Program => eval(text, true),
+        ExpressionKind::Script => script(text),
+        ExpressionKind::Value => balanced(text).and_then(|()| eval(&format!("(function(){{return (\n{text}\n)}})"), false)),
+        ExpressionKind::Location => location(text, "'use strict';"),
+        // Strict, so that a system variable cannot be set; but a name may be a word that only strict code reserves.
+        ExpressionKind::Item => location(text, "'use strict';").or_else(|_| location(text, "")),
     };
     match made {
         Ok(v) => Compiled::Ready(v),
         Err(thrown) => Compiled::Broken(thrown.text),
     }
+}
+
+/// `1) ; f(2` is no expression although `(1) ; f(2)` is a program: a text must be valid in two kinds of brackets. Then
+/// it leaves neither, because the first bracket that it closed too many would be the wrong one for the other.
+fn balanced(text: &str) -> Result<(), Thrown> {
+    eval(&format!("[{text}\n]"), true)?;
+    eval(&format!("(function(){{return (\n{text}\n)}})"), true).map(drop)
+}
+
+/// A function that sets the location to its argument. Only what `++` takes is a location: no assignment, no pattern, no
+/// list.
+fn location(text: &str, directive: &str) -> Result<Value, Thrown> {
+    balanced(text)?;
+    // QuickJS's words are those for `++`, which the author has not written.
+    eval(&format!("(function(){{{directive}++(\n{text}\n)}})"), true).map_err(|t| Thrown {
+        text: "only a variable or a property can be set".into(),
+        overflow: t.overflow,
+    })?;
+    eval(&format!("(function(_v_){{{directive}(\n{text}\n)=_v_}})"), false)
+}
+
+/// A program that may run often. As a block its lexical declarations are those of one run, which a second run would
+/// otherwise declare again; `var` and functions go to the global scope all the same (ECMA-262 B.3.2). A strict
+/// program stays as it is: in a strict block functions would be local too.
+fn script(text: &str) -> Result<Value, Thrown> {
+    let program = eval(text, true)?;
+    let lexical = ["let", "const", "class", "using"].iter().any(|word| text.contains(word));
+    let start = text.trim_start();
+    if !lexical || start.starts_with("'use strict'") || start.starts_with("\"use strict\"") {
+        return Ok(program);
+    }
+    eval(&format!("{{\n{text}\n}}"), true).or(Ok(program))
 }

@@ -7,7 +7,7 @@ use crate::exports_types::{
 use crate::js::{global, Thrown, Value};
 use crate::output::{failure, Output};
 use crate::realm::{self, Compiled};
-use crate::{exports_types, heap};
+use crate::{exports_types, heap, host_data};
 use pointsman_chart::{Bits, Chart, Limits, StateId, StateKind};
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -54,7 +54,7 @@ fn out_of_memory() -> Failure {
 pub struct Session {
     /// The tables.
     pub chart: &'static Chart,
-    /// One for each of the chart's expressions.
+    /// One for each of the chart's sources.
     pub compiled: Vec<Compiled>,
     /// Bounds.
     pub limits: Limits,
@@ -76,8 +76,10 @@ pub struct Session {
     pub ids: u32,
     /// What the current call has done.
     pub out: Output,
-    /// Data of the top-level final that was reached.
-    pub done_data: Data,
+    /// JSON of the data of the top-level final that was reached.
+    pub done_data: Option<String>,
+    /// Microsteps of the current call.
+    pub microsteps: u32,
     /// Atomic states as last reported.
     reported: Vec<StateId>,
     /// Event names of the chart, so that they are not copied at every raise.
@@ -101,7 +103,7 @@ pub fn is_active(id: &str) -> bool {
 /// Puts a session that has not begun into this instance.
 pub fn install(chart: Chart, limits: Limits) -> Result<(), Thrown> {
     let chart: &'static Chart = Box::leak(Box::new(chart));
-    let compiled = chart.expressions.iter().map(realm::compile).collect();
+    let compiled = chart.sources.iter().map(realm::compile).collect();
     let states = chart.states.len();
     let session = Session {
         chart,
@@ -116,7 +118,8 @@ pub fn install(chart: Chart, limits: Limits) -> Result<(), Thrown> {
         processors: Vec::new(),
         ids: 0,
         out: Output::default(),
-        done_data: Data::None,
+        done_data: None,
+        microsteps: 0,
         reported: Vec::new(),
         error_execution: "error.execution".into(),
     };
@@ -131,7 +134,8 @@ pub fn install(chart: Chart, limits: Limits) -> Result<(), Thrown> {
     Ok(())
 }
 
-fn is_identifier(id: &str) -> bool {
+/// A name that can be made a global variable.
+pub fn is_identifier(id: &str) -> bool {
     let mut chars = id.chars();
     chars.next().is_some_and(|c| c.is_alphabetic() || c == '_' || c == '$')
         && chars.all(|c| c.is_alphanumeric() || c == '_' || c == '$')
@@ -144,7 +148,11 @@ pub fn call(moment: Moment, f: impl FnOnce(&mut Session) -> Result<(), Failure>)
         return Err(failure("internal", "this image holds no chart".into()));
     };
     s.out = Output::new(moment.trace);
-    let result = f(s).and_then(|()| realm::run_jobs().map_err(limit_of));
+    s.microsteps = 0;
+    let result = match f(s) {
+        Ok(()) => s.settle(),
+        failed => failed,
+    };
     // A script may have caught the error that a refused allocation throws: the session is over all the same.
     if heap::take_refused() {
         return Err(out_of_memory());
@@ -154,26 +162,23 @@ pub fn call(moment: Moment, f: impl FnOnce(&mut Session) -> Result<(), Failure>)
     let active = s.changed_active();
     let done = match s.running {
         true => None,
-        false => Some(exports_types::Done { data: s.take_done_data()? }),
+        false => Some(exports_types::Done { data: s.done_data.take() }),
     };
+    heap::collect_if_full();
     Ok(Step { commands: out.commands, log: out.log, active, done, trace: out.trace })
 }
 
-/// A promise job that throws has nobody to tell: only limits count.
-fn limit_of(t: Thrown) -> Failure {
-    match Stop::from(t) {
-        Stop::Limit(f) | Stop::Placed(f) => f,
-        Stop::Error { message, .. } => failure("internal", format!("a promise job failed: {message}")),
-    }
-}
+/// Bytes of JSON that are shown of one item: a view is for reading.
+const MAX_SHOWN: usize = 256 << 10;
 
-/// Shows the session at rest.
+/// Shows the session at rest. An item's `toJSON` and getters run, but ask nothing of the host.
 pub fn inspect() -> Inspection {
     let Some(s) = session() else {
         return Inspection { configuration: Vec::new(), datamodel: "{}".into() };
     };
     let configuration = s.configuration.iter().filter(|i| *i != 0).map(|i| s.state(i).id.clone()).collect();
     let global = global();
+    host_data::allow(false);
     let mut datamodel = String::from("{");
     for data in &s.chart.data {
         if datamodel.len() > 1 {
@@ -184,6 +189,7 @@ pub fn inspect() -> Inspection {
         datamodel.push_str(&global.get(&data.id).map_or_else(|t| quote(&t.text), |v| shown(&v)));
     }
     datamodel.push('}');
+    host_data::allow(true);
     // Looking at a session that is nearly full may run into its limit; that must not end it at its next event.
     heap::take_refused();
     Inspection { configuration, datamodel }
@@ -191,10 +197,27 @@ pub fn inspect() -> Inspection {
 
 /// A value as JSON; what JSON cannot carry as its text, or as the error that it gives instead.
 fn shown(value: &Value) -> String {
-    match value.json() {
+    let text = match value.json() {
+        Ok(Some(json)) if json.len() <= MAX_SHOWN => return json,
         Ok(Some(json)) => json,
-        _ => quote(&value.display().unwrap_or_else(|t| t.text)),
+        _ => value.display().unwrap_or_else(|t| t.text),
+    };
+    if text.len() <= MAX_SHOWN {
+        return quote(&text);
     }
+    let end = (0..=MAX_SHOWN).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0);
+    quote(&format!("{}... ({} bytes)", &text[..end], text.len()))
+}
+
+/// Freezes a value and everything in it.
+fn freeze_deep(value: &Value) -> Result<(), Thrown> {
+    if !value.is_object() {
+        return Ok(());
+    }
+    for key in keys(value) {
+        freeze_deep(&value.get(&key)?)?;
+    }
+    value.freeze()
 }
 
 impl Session {
@@ -247,6 +270,7 @@ impl Session {
         let global = global();
         let processors = Value::parse(&info.io_processors).map_err(as_start)?;
         self.processors = keys(&processors);
+        freeze_deep(&processors).map_err(as_start)?;
         global.set_constant("_sessionid", Value::string(&info.session_id).map_err(as_start)?).map_err(as_start)?;
         global.set_constant("_name", Value::string(&self.chart.name).map_err(as_start)?).map_err(as_start)?;
         global.set_constant("_ioprocessors", processors).map_err(as_start)?;
@@ -284,14 +308,24 @@ impl Session {
         Some(self.reported.iter().map(|i| self.state(*i).id.clone()).collect())
     }
 
-    fn take_done_data(&mut self) -> Result<Option<String>, Failure> {
-        match core::mem::take(&mut self.done_data) {
-            Data::None => Ok(None),
-            Data::Json(json) => Ok(Some(json)),
-            Data::Js(v) => v.json().map_err(|t| match Stop::from(t) {
-                Stop::Limit(f) | Stop::Placed(f) => f,
-                Stop::Error { message, .. } => failure("internal", format!("donedata has no JSON form: {message}")),
-            }),
+    /// Runs the promise jobs that the step has left. One that throws is an error like any other, and its event is
+    /// handled before the call ends; only limits end the session.
+    fn settle(&mut self) -> Result<(), Failure> {
+        // Nobody knows any more which element made the job: the document stands for it.
+        let at = self.chart.transitions[usize::from(self.chart.initial)].at;
+        loop {
+            while let Some(ran) = realm::run_job() {
+                if let Err(thrown) = ran {
+                    self.stopped(thrown.into(), at, None)?;
+                    if !self.running {
+                        self.internal.clear();
+                    }
+                }
+            }
+            if !self.running || self.internal.is_empty() {
+                return Ok(());
+            }
+            self.macrostep()?;
         }
     }
 

@@ -41,12 +41,36 @@ impl Context {
         self.step.log.push(types::LogEntry { label: None, text: text.into(), level });
     }
 
+    /// As [`Context::log`], with a label that lines can be found by.
+    pub fn log_as(&mut self, label: &str, level: u8, text: impl Into<String>) {
+        self.step.log.push(types::LogEntry { label: Some(label.into()), text: text.into(), level });
+    }
+
+    /// Sends an event to this session: it is handled after what waits already.
+    pub fn send(&mut self, event: &str, data: Value) {
+        self.push_send(None, event, None, data, 0);
+    }
+
+    /// Sends an event to another session, by its id.
+    ///
+    /// # Errors
+    /// The host's message why that session cannot be sent events; the question is journaled.
+    pub fn send_to(&mut self, session_id: &str, event: &str, data: Value) -> Result<(), String> {
+        host::read("session", session_id)?;
+        self.push_send(None, event, Some(format!("#_scxml_{session_id}")), data, 0);
+        Ok(())
+    }
+
     /// Sends an event to this session after a delay. `id` lets [`Context::cancel`] stop it.
     pub fn send_later(&mut self, id: &str, event: &str, data: Value, delay_ms: u64) {
+        self.push_send(Some(id.into()), event, None, data, delay_ms);
+    }
+
+    fn push_send(&mut self, id: Option<String>, event: &str, target: Option<String>, data: Value, delay_ms: u64) {
         self.step.commands.push(types::Command::Send(types::Send {
-            id: Some(id.into()),
+            id,
             event: event.into(),
-            target: None,
+            target,
             processor: None,
             data: (!data.is_null()).then(|| data.to_string()),
             delay_ms,

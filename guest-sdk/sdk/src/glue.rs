@@ -26,10 +26,11 @@ impl<S: Strategy> Cell<S> {
     /// The contract's `start`.
     pub fn start(&self, moment: Moment, info: StartInfo) -> Result<Step, Failure> {
         let start = Start::try_from(info).map_err(|message| Failure { code: "start".into(), message })?;
-        let strategy = S::start(&start);
-        *self.0.borrow_mut() = Some(Session { strategy, ids: 0, active: vec!["waiting".into()] });
-        let (mut step, _) = Context::new(moment, 0).into_parts();
-        step.active = Some(vec!["waiting".into()]);
+        let mut cx = Context::new(moment, 0);
+        let strategy = S::start(&start, &mut cx);
+        let (mut step, ids) = cx.into_parts();
+        let active = step.active.get_or_insert_with(|| vec!["waiting".into()]).clone();
+        *self.0.borrow_mut() = Some(Session { strategy, ids, active });
         Ok(step)
     }
 

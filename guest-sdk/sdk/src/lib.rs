@@ -4,13 +4,13 @@
 //! instance of the module serves one session, so the type's fields are the session's data.
 //!
 //! ```ignore
-//! use pointsman_sdk::{export, Context, Event, Moment, Start, Strategy};
+//! use pointsman_sdk::{export, Context, Event, Start, Strategy};
 //!
 //! #[derive(Default)]
 //! struct AlwaysReception;
 //!
 //! impl Strategy for AlwaysReception {
-//!     fn start(_: &Start) -> Self { AlwaysReception }
+//!     fn start(_: &Start, _: &mut Context) -> Self { AlwaysReception }
 //!
 //!     fn handle(&mut self, event: &Event, cx: &mut Context) {
 //!         if let Some(call) = event.route_request() {
@@ -51,8 +51,9 @@ pub use events::{Event, RouteRequest, Start};
 
 /// A strategy: one value per session.
 pub trait Strategy: Sized + 'static {
-    /// Makes the session's data. Nothing is asked of the host yet.
-    fn start(start: &Start) -> Self;
+    /// Makes the session's data. As in [`Strategy::handle`], everything it asks of the host goes through `cx`: timers,
+    /// log, commands, the state that operators see (`waiting` unless it names one).
+    fn start(start: &Start, cx: &mut Context) -> Self;
 
     /// Handles one event. Everything it asks of the host goes through `cx` and is performed after it returns.
     fn handle(&mut self, event: &Event, cx: &mut Context);

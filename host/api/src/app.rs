@@ -2,11 +2,10 @@
 
 use crate::backend::Backend;
 use crate::options::Options;
-use crate::security::{Audit, FailureLimiter, Keys};
+use crate::security::{Audit, FailureLimiter, Keys, Room};
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -20,9 +19,9 @@ pub(crate) struct Shared {
     pub(crate) failures: FailureLimiter,
     /// The text of `/v1/openapi.json`.
     pub(crate) description: String,
-    requests: Semaphore,
-    uploads: Semaphore,
-    waiting: Semaphore,
+    requests: Arc<Room>,
+    uploads: Arc<Room>,
+    waiting: Arc<Room>,
 }
 
 /// How heavy a route is: which bounds hold for it.
@@ -45,22 +44,23 @@ impl App {
         description: String,
     ) -> Self {
         const WINDOW: Duration = Duration::from_secs(60);
+        let room = |places| Room::new(places, options.key_share, options.tenant_share);
         App(Arc::new(Shared {
             backend,
             keys,
             audit,
             failures: FailureLimiter::new(options.wrong_keys_per_minute, WINDOW, options.max_addresses),
             description,
-            requests: Semaphore::new(options.max_requests),
-            uploads: Semaphore::new(options.max_uploads),
-            waiting: Semaphore::new(options.max_waiting),
+            requests: room(options.max_requests),
+            uploads: room(options.max_uploads),
+            waiting: room(options.max_waiting),
             options,
         }))
     }
 }
 
 impl Shared {
-    pub(crate) fn permits(&self, class: Class) -> &Semaphore {
+    pub(crate) fn room(&self, class: Class) -> &Arc<Room> {
         match class {
             Class::Ordinary => &self.requests,
             Class::Upload => &self.uploads,

@@ -60,16 +60,23 @@ pub trait Strategies: Send + Sync + 'static {
         page: Page,
     ) -> Answer<'a, Listing<StrategyVersion>>;
 
-    /// New sessions use this version from now on; running ones keep theirs.
+    /// New sessions use this version from now on; running ones keep theirs. `by` is the id of the key that asks.
     fn activate<'a>(
         &'a self,
         tenant: &'a TenantName,
         name: &'a StrategyName,
         version: Version,
+        by: String,
     ) -> Answer<'a, StrategyVersion>;
 
-    /// Activates the version that was active before the present one. [`Error::Conflict`] if there was none.
-    fn roll_back<'a>(&'a self, tenant: &'a TenantName, name: &'a StrategyName) -> Answer<'a, StrategyVersion>;
+    /// Activates the version that was active before the present one. [`Error::Conflict`] if there was none. `by` is the
+    /// id of the key that asks.
+    fn roll_back<'a>(
+        &'a self,
+        tenant: &'a TenantName,
+        name: &'a StrategyName,
+        by: String,
+    ) -> Answer<'a, StrategyVersion>;
 
     /// The source that the version carries. [`Error::NoSource`] if it was uploaded without.
     fn source<'a>(&'a self, tenant: &'a TenantName, name: &'a StrategyName, version: Version) -> Answer<'a, Source>;

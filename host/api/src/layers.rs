@@ -54,10 +54,14 @@ fn secure(headers: &mut HeaderMap, Tls(tls): Tls) {
 }
 
 fn write_problem(mut response: Response, uri: &Uri, trace_id: &str) -> Response {
-    let failure = match response.extensions_mut().remove::<Failure>() {
-        Some(failure) => failure,
+    let (failure, status) = match response.extensions_mut().remove::<Failure>() {
+        // Usually that of its code; the guard answers some with a status that says whose fault it is (408, 429).
+        Some(failure) => (failure, response.status().as_u16()),
         None => match unexplained(&response) {
-            Some(failure) => failure,
+            Some(failure) => {
+                let status = failure.code.status();
+                (failure, status)
+            }
             None => return response,
         },
     };
@@ -65,7 +69,8 @@ fn write_problem(mut response: Response, uri: &Uri, trace_id: &str) -> Response 
         let path = uri.path_and_query().map_or("/", |p| p.as_str());
         format!("{}{path}", base.trim_end_matches('/'))
     });
-    let (problem, cause) = failure.into_parts(uri.path(), trace_id);
+    let (mut problem, cause) = failure.into_parts(uri.path(), trace_id);
+    problem.status = status;
     if problem.status >= 500 {
         let cause = cause.as_deref().unwrap_or(&problem.detail);
         tracing::error!(trace_id, path = uri.path(), code = %problem.code, cause, "request failed");
@@ -74,7 +79,7 @@ fn write_problem(mut response: Response, uri: &Uri, trace_id: &str) -> Response 
     }
     let body = serde_json::to_vec(&problem).expect("a problem has only text keys");
     let (mut parts, _) = response.into_parts();
-    parts.status = StatusCode::from_u16(problem.status).expect("codes have valid statuses");
+    parts.status = StatusCode::from_u16(status).expect("codes and answers have valid statuses");
     parts.headers.remove(header::CONTENT_LENGTH);
     parts
         .headers

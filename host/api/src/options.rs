@@ -23,10 +23,14 @@ pub struct Options {
     pub reply_timeout: Duration,
     /// Most ordinary requests in work at once; one more is refused.
     pub max_requests: usize,
-    /// Most uploads in work at once: each may hold its body and a compiler.
+    /// Most uploads in work at once: each may hold its body and a compiler, also after its time is over or its client gone.
     pub max_uploads: usize,
     /// Most ORS `request`s waiting at once; they have their own bound, so that slow strategies cannot shut out operators.
     pub max_waiting: usize,
+    /// One key may hold one place in this many of each of the three bounds above (at least one); beyond that: 429.
+    pub key_share: usize,
+    /// The same for all keys of one tenant together.
+    pub tenant_share: usize,
     /// Wrong or missing keys per address (IPv6: per /64) and minute until the answer is 429.
     pub wrong_keys_per_minute: u32,
     /// Addresses remembered for that; later ones share one count.
@@ -49,6 +53,8 @@ impl Default for Options {
             max_requests: 512,
             max_uploads: 8,
             max_waiting: 4096,
+            key_share: 4,
+            tenant_share: 2,
             wrong_keys_per_minute: 20,
             max_addresses: 4096,
             clock: Timestamp::now,

@@ -1,13 +1,14 @@
-//! The table of expressions: equal texts of one kind are compiled once.
+//! The tables of texts and of their uses: equal texts of one kind are compiled once, and each use keeps its place.
 
-use pointsman_chart::{ExprId, Expression, ExpressionKind, Position};
+use pointsman_chart::{ExprId, Expression, ExpressionKind, Position, Source};
 use pointsman_scxml::model;
 use std::collections::HashMap;
 
 #[derive(Default)]
 pub(crate) struct Expressions {
-    list: Vec<Expression>,
-    known: HashMap<(u8, String), ExprId>,
+    uses: Vec<Expression>,
+    sources: Vec<Source>,
+    known: HashMap<(u8, String), u16>,
 }
 
 pub(crate) fn position(at: model::Position) -> Position {
@@ -19,24 +20,28 @@ pub(crate) fn position(at: model::Position) -> Position {
 }
 
 impl Expressions {
-    /// Number of an expression. Errors name the place of the first of several equal ones.
+    /// Number of a use of a text.
     pub fn add(&mut self, kind: ExpressionKind, text: &model::Text) -> ExprId {
         // W3C's own documents end an expression with `;` (test 452): that is no part of an expression.
         let code = match kind {
-            ExpressionKind::Script => text.text.as_str(),
+            ExpressionKind::Script | ExpressionKind::Program => text.text.as_str(),
             _ => text.text.trim().trim_end_matches(';').trim_end(),
         };
         let key = (kind as u8, code.to_owned());
-        if let Some(id) = self.known.get(&key) {
-            return *id;
-        }
-        let id = self.list.len().min(usize::from(ExprId::MAX)) as ExprId;
-        self.list.push(Expression {
-            text: code.to_owned(),
-            kind,
+        let sources = &mut self.sources;
+        let source = *self.known.entry(key).or_insert_with(|| {
+            sources.push(Source {
+                text: code.to_owned(),
+                kind,
+            });
+            (sources.len() - 1).min(usize::from(u16::MAX)) as u16
+        });
+        // Beyond the end of the numbers the table is refused as a whole, later.
+        let id = self.uses.len().min(usize::from(ExprId::MAX)) as ExprId;
+        self.uses.push(Expression {
+            source,
             at: position(text.at),
         });
-        self.known.insert(key, id);
         id
     }
 
@@ -44,7 +49,7 @@ impl Expressions {
         self.add(ExpressionKind::Value, text)
     }
 
-    pub fn into_list(self) -> Vec<Expression> {
-        self.list
+    pub fn into_tables(self) -> (Vec<Source>, Vec<Expression>) {
+        (self.sources, self.uses)
     }
 }

@@ -67,7 +67,7 @@ impl Compiler {
         let warnings = snapshot
             .broken
             .iter()
-            .filter_map(|(i, why)| broken(&tables, *i, why))
+            .flat_map(|(i, why)| broken(&tables, *i, why))
             .collect();
         let manifest = Manifest::new(document, &tables, self.sandbox.engine_digest(), self.limits);
         let sources = Sources::of(document);
@@ -96,19 +96,23 @@ pub fn component_of_module(module: &[u8]) -> Result<Vec<u8>, Error> {
     standalone::encode(module, &[])
 }
 
-fn broken(tables: &chart::Chart, index: usize, why: &str) -> Option<Diagnostic> {
-    let e = tables.expressions.get(index)?;
-    let at = model::Position {
-        file: e.at.file,
-        line: e.at.line,
-        column: e.at.column,
+/// The warnings for a text that is not valid ECMAScript, one for each of its uses.
+fn broken(tables: &chart::Chart, source: usize, why: &str) -> Vec<Diagnostic> {
+    let Some(text) = tables.sources.get(source).map(|s| s.text.as_str()) else {
+        return Vec::new();
     };
-    Some(Diagnostic {
+    let uses = tables.expressions.iter().filter(|e| usize::from(e.source) == source);
+    let diagnostics = uses.map(|e| Diagnostic {
         severity: Severity::Warning,
         code: "invalid-expression",
         message: format!("this is not valid ECMAScript: {why}"),
-        at,
-        length: e.text.lines().next().map_or(1, |l| l.chars().count().max(1)) as u32,
+        at: model::Position {
+            file: e.at.file,
+            line: e.at.line,
+            column: e.at.column,
+        },
+        length: text.lines().next().map_or(1, |l| l.chars().count().max(1)) as u32,
         hint: Some("the document loads, and `error.execution` is raised when this is reached".into()),
-    })
+    });
+    diagnostics.collect()
 }

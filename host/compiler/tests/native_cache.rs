@@ -8,8 +8,10 @@ use common::{Bench, chart, on_go, options};
 use pointsman_compiler::Form;
 use pointsman_sandbox::Sandbox;
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::LazyLock;
+use std::time::{Duration, SystemTime};
 
 static BENCH: LazyLock<Bench> = LazyLock::new(|| Bench::new(options(2)));
 
@@ -43,6 +45,16 @@ fn name_of_engine(kept: &BTreeMap<String, Vec<u8>>) -> String {
     name.clone()
 }
 
+fn name_of_strategy(sandbox: &Sandbox, component: &[u8]) -> String {
+    let engine = sandbox.engine_digest().to_string();
+    let strategy = sandbox.load(component).expect("it loads").digest();
+    format!("component-{}-{strategy}", &engine[..16])
+}
+
+fn allow(path: &Path, mode: u32) {
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("ours to change");
+}
+
 fn modified(dir: &Path, name: &str) -> std::time::SystemTime {
     std::fs::metadata(dir.join(name))
         .and_then(|m| m.modified())
@@ -59,10 +71,7 @@ fn native_code_is_kept_and_what_this_host_did_not_write_is_made_anew() {
     sandbox_in(one.path()).load(&component).expect("it loads");
     let kept = files(one.path());
     let engine = name_of_engine(&kept);
-    let strategy = format!(
-        "component-{}",
-        BENCH.sandbox.load(&component).expect("it loads").digest()
-    );
+    let strategy = name_of_strategy(&BENCH.sandbox, &component);
     assert_eq!(
         kept.keys().map(String::as_str).collect::<Vec<_>>(),
         [&strategy[..], "key", &engine]
@@ -98,6 +107,7 @@ fn native_code_is_kept_and_what_this_host_did_not_write_is_made_anew() {
 
     // Another host's file, under another key.
     std::fs::write(two.path().join("key"), [7; 32]).expect("written");
+    allow(&two.path().join("key"), 0o600);
     std::fs::write(two.path().join(&engine), &kept[&engine]).expect("written");
     drop(sandbox_in(two.path()));
     let theirs = files(two.path());
@@ -118,9 +128,7 @@ fn one_strategys_native_code_is_not_taken_for_anothers() {
             .compile(&chart(&format!("<state id=\"{s}\"/>")), Form::Image)
             .component
     });
-    let names = components
-        .each_ref()
-        .map(|c| format!("component-{}", sandbox.load(c).expect("it loads").digest()));
+    let names = components.each_ref().map(|c| name_of_strategy(&sandbox, c));
     let before = files(dir.path());
     std::fs::copy(dir.path().join(&names[0]), dir.path().join(&names[1])).expect("copied");
     sandbox.load(&components[1]).expect("it loads");
@@ -153,4 +161,85 @@ fn threads_that_load_the_same_strategy_at_once_do_not_spoil_each_others_files() 
     let written = modified(dir.path(), &name);
     sandbox_in(dir.path()).load(&component).expect("it loads");
     assert_eq!(modified(dir.path(), &name), written);
+}
+
+#[test]
+fn a_key_that_cannot_be_trusted_is_made_anew_and_all_code_with_it() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let key = dir.path().join("key");
+    drop(sandbox_in(dir.path()));
+    let engine = name_of_engine(&files(dir.path()));
+    for bad in [&b"short"[..], &[7; 33]] {
+        std::fs::write(&key, bad).expect("written");
+        let before = files(dir.path());
+        drop(sandbox_in(dir.path()));
+        let after = files(dir.path());
+        assert_eq!(after["key"].len(), 32);
+        assert!(after[&engine][..32] != before[&engine][..32], "under the new key");
+        assert!(after[&engine][32..] == before[&engine][32..], "the same code");
+    }
+    // One that others can read.
+    let before = files(dir.path());
+    allow(&key, 0o644);
+    drop(sandbox_in(dir.path()));
+    let after = files(dir.path());
+    assert!(after["key"] != before["key"] && after[&engine] != before[&engine]);
+    // A good one stays.
+    drop(sandbox_in(dir.path()));
+    assert!(files(dir.path()) == after);
+}
+
+#[test]
+fn a_folder_that_others_could_write_is_taken_back_and_nothing_in_it_is_trusted() {
+    let dir = tempfile::tempdir().expect("a folder");
+    drop(sandbox_in(dir.path()));
+    let before = files(dir.path());
+    let engine = name_of_engine(&before);
+    allow(dir.path(), 0o720);
+    drop(sandbox_in(dir.path()));
+    let after = files(dir.path());
+    assert!(after["key"] != before["key"] && after[&engine] != before[&engine]);
+    let now = std::fs::metadata(dir.path()).expect("a folder").permissions().mode();
+    assert_eq!(now & 0o7777, 0o700);
+    // Others may look, where an operator wants that: the key is closed by itself.
+    allow(dir.path(), 0o755);
+    drop(sandbox_in(dir.path()));
+    assert!(files(dir.path()) == after);
+}
+
+#[test]
+fn old_code_of_other_engines_and_unfinished_files_are_swept() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let sandbox = sandbox_in(dir.path());
+    name_of_strategy(&sandbox, &healthy());
+    let kept = files(dir.path());
+    let put = |name: &str, days: u32| {
+        let file = std::fs::File::create(dir.path().join(name)).expect("a file");
+        file.set_modified(SystemTime::now() - Duration::from_secs(86_400) * days)
+            .expect("a time");
+    };
+    let engine = name_of_engine(&kept);
+    put(&format!("module-{}", "f".repeat(64)), 8);
+    put(&format!("component-{}", "f".repeat(64)), 8);
+    put(&format!("component-{}-{}", "f".repeat(16), "f".repeat(64)), 8);
+    put(&format!("{engine}.1.0"), 1);
+    put("key.1.0", 1);
+    let stay = [
+        format!("module-{}", "e".repeat(64)),
+        format!("{engine}.1.1"),
+        "notes".into(),
+    ];
+    for name in &stay {
+        put(name, 0);
+    }
+    // Its own, however old they are.
+    for name in kept.keys() {
+        let file = std::fs::File::open(dir.path().join(name)).expect("a file");
+        file.set_modified(SystemTime::now() - Duration::from_secs(86_400) * 1000)
+            .expect("a time");
+    }
+    drop(sandbox_in(dir.path()));
+    let mut expected = kept;
+    expected.extend(stay.map(|name| (name, Vec::new())));
+    assert!(files(dir.path()) == expected, "{:?}", files(dir.path()).keys());
 }

@@ -386,3 +386,229 @@ fn fields_of_an_event_arrive() {
         [r#"{"name":"go","type":"platform","sendid":"s","origin":"o","origintype":"t","invokeid":"i"}"#]
     );
 }
+
+/// What a session with this content logs at `go`, its errors included, and then that it still counts.
+fn goes_on(content: &str) -> Vec<String> {
+    let text = on_go(content).replace(
+        "</state>",
+        r#"<transition event="error.*"><log label="error" expr="_event.name + ' ' + _event.data.message"/></transition></state>"#,
+    );
+    let (mut session, _) = BENCH.begun(&text);
+    let step = session.step("go", "");
+    assert_eq!(logged(&session.step("count", "")), ["1"], "{content}");
+    step.log.into_iter().map(|l| l.text).collect()
+}
+
+#[test]
+fn what_an_author_throws_is_an_error_whatever_it_says() {
+    for (thrown, text) in [
+        ("new Error('stack overflow')", "Error: stack overflow"),
+        (
+            "new Error('Maximum call stack size exceeded')",
+            "Error: Maximum call stack size exceeded",
+        ),
+        ("'Maximum call stack size exceeded'", "Maximum call stack size exceeded"),
+        ("new RangeError('stack overflow')", "RangeError: stack overflow"),
+        ("{ toString: function() { throw 1; } }", "an exception that has no text"),
+        ("Object.create(null)", "an exception that has no text"),
+        ("null", "null"),
+    ] {
+        let log = goes_on(&format!("<script>throw {}</script>", escaped(thrown)));
+        assert_eq!(log, [format!("error.execution {text}")], "{thrown}");
+    }
+}
+
+#[test]
+fn a_final_that_is_reached_stays_reached_whatever_its_data() {
+    for inside in [
+        r#"<content expr="12n"/>"#,
+        r#"<content expr="(function() { var a = []; a.push(a); return a; })()"/>"#,
+        r#"<param name="a" expr="12n"/>"#,
+        r#"<content expr="({ toJSON: function() { throw new Error('no'); } })"/>"#,
+    ] {
+        let (_, step) = BENCH.begun(&chart(&format!(
+            r#"<state id="s"><onentry><send event="kept"/></onentry><transition target="end"/></state>
+<final id="end"><donedata>{inside}</donedata></final>"#
+        )));
+        assert_eq!(step.done.as_ref().expect("the end").data, None, "{inside}");
+        assert_eq!(step.commands.len(), 1, "{inside}: {step:?}");
+        assert!(
+            step.trace.iter().any(|t| matches!(t, TraceEntry::Failed(_))),
+            "{inside}: {step:?}"
+        );
+    }
+}
+
+#[test]
+fn data_of_a_top_level_final_are_worked_out_after_everything_was_left() {
+    let (_, step) = BENCH.begun(&chart(
+        r#"<datamodel><data id="n" expr="1"/></datamodel><final id="end">
+<onexit><assign location="n" expr="n + 1"/></onexit><donedata><param name="n" expr="n"/></donedata></final>"#,
+    ));
+    assert_eq!(step.done.expect("the end").data.as_deref(), Some(r#"{"n":2}"#));
+}
+
+#[test]
+fn the_data_of_done_events_share_no_objects_with_the_session() {
+    let (mut session, _) = BENCH.begun(&chart(
+        r#"<datamodel><data id="o" expr="({ n: 1 })"/></datamodel><state id="p" initial="a">
+<state id="a"><transition event="go" target="f"/></state>
+<final id="f"><donedata><content expr="o"/></donedata></final>
+<transition event="done.state.p"><script>_event.data.n = 2</script><log expr="o.n + ' ' + _event.data.n"/></transition></state>"#,
+    ));
+    assert_eq!(logged(&session.step("go", "")), ["1 2"]);
+}
+
+#[test]
+fn nothing_of_an_author_runs_while_a_chart_is_deployed() {
+    for bad in [
+        "x=1}); for(;;); (function(_v_){ y",
+        "x=1}; for(;;); function g(_v_){ y",
+        "n = kept",
+        "n=5; kept",
+        "n, kept",
+        "n)]; for(;;); [(n",
+        "n]); for(;;); ([n",
+        "n + kept",
+        "n ? n : kept",
+        "n++",
+        "[n]",
+        "{n}",
+        "1",
+        "function() {}",
+        "`${n}`",
+    ] {
+        let location = escaped(bad);
+        let text = on_go(&format!(r#"<assign location="{location}" expr="1"/>"#));
+        assert_eq!(BENCH.compile(&text, Form::Image).warnings.len(), 1, "`{bad}`");
+        let log = goes_on(&format!(r#"<assign location="{location}" expr="1"/>"#));
+        assert!(
+            log.len() == 1 && log[0].starts_with("error.execution"),
+            "`{bad}`: {log:?}"
+        );
+        let log = goes_on(&format!(r#"<foreach array="[1]" item="{location}"/>"#));
+        assert!(
+            log.len() == 1 && log[0].starts_with("error.execution"),
+            "`{bad}`: {log:?}"
+        );
+    }
+    for good in [
+        "kept",
+        "(kept)",
+        "globalThis['kept']",
+        "kept // it",
+        "(function() { return globalThis; })().kept",
+    ] {
+        let log = goes_on(&format!(r#"<assign location="{good}" expr="7"/><log expr="kept"/>"#));
+        assert_eq!(log, ["7"], "{good}");
+    }
+}
+
+#[test]
+fn a_promise_job_that_throws_is_an_error_and_the_others_run() {
+    let log = goes_on(
+        r#"<script>queueMicrotask(function() { throw new Error('first'); });
+queueMicrotask(function() { throw new Error('second'); }); queueMicrotask(function() { kept = 'ran'; });</script>"#,
+    );
+    assert_eq!(log, ["error.execution Error: first", "error.execution Error: second"]);
+}
+
+#[test]
+fn system_variables_cannot_be_changed() {
+    for content in [
+        r#"<foreach array="[1]" item="_sessionid"/>"#,
+        r#"<foreach array="[1]" item="kept" index="_name"/>"#,
+        r#"<foreach array="[1]" item="_event"/>"#,
+        r#"<foreach array="[1]" item="_x"/>"#,
+        r#"<assign location="_ioprocessors" expr="1"/>"#,
+        r#"<assign location="_event" expr="1"/>"#,
+        r#"<assign location="_event.name" expr="1"/>"#,
+        r#"<assign location="_event.added" expr="1"/>"#,
+        r#"<assign location="Object.getPrototypeOf(_event).origin" expr="1"/>"#,
+        r#"<assign location="_ioprocessors['http://www.w3.org/TR/scxml/#SCXMLEventProcessor'].location" expr="1"/>"#,
+        r#"<assign location="_ioprocessors.added" expr="1"/>"#,
+        r#"<assign location="_x.added" expr="1"/>"#,
+    ] {
+        let log = goes_on(&format!(r#"{content}<log expr="'not reached'"/>"#));
+        assert!(
+            log.len() == 1 && log[0].starts_with("error.execution"),
+            "{content}: {log:?}"
+        );
+    }
+    let text = chart(
+        r#"<datamodel><data id="_sessionid" expr="1"/><data id="public" expr="2"/></datamodel><state id="s"><transition event="go"><log expr="_sessionid + public"/></transition></state>"#,
+    );
+    assert_eq!(
+        logged(&BENCH.begun(&text).0.step("go", "")),
+        [format!("{}2", common::start_info("").session_id)]
+    );
+}
+
+#[test]
+fn a_script_in_executable_content_may_declare_what_it_likes_every_time() {
+    let (mut session, _) = BENCH.begun(&on_go(
+        r#"<script>let a = 1; const b = 2; class C {} var v = a + b + n; function f() { return v; } kept = typeof C;</script>
+<log expr="f() + ' ' + v + ' ' + kept + ' ' + typeof a + typeof C"/>"#,
+    ));
+    assert_eq!(logged(&session.step("go", "")), ["3 3 function undefinedundefined"]);
+    session.step("count", "");
+    assert_eq!(logged(&session.step("go", "")), ["4 4 function undefinedundefined"]);
+    // At the top level, where a script runs once, they are the document's.
+    let text = chart(
+        r#"<script>let limit = 3; const name = 'x'; class K {}</script><state id="s"><transition event="go"><log expr="limit + name + typeof K"/></transition></state>"#,
+    );
+    assert_eq!(logged(&BENCH.begun(&text).0.step("go", "")), ["3xfunction"]);
+}
+
+#[test]
+fn equal_expressions_have_places_of_their_own_and_an_error_of_send_has_the_place_of_the_send() {
+    let text = chart(
+        r#"<state id="s">
+<transition event="a"><log expr="nobody.knows"/></transition>
+<transition event="b"><log expr="'b'"/></transition>
+<transition cond="nobody.knows" event="c"/>
+<transition event="d">
+<send event="e" idlocation="got" delay="later"/></transition>
+<transition event="error.*"><log expr="_event.data.at"/></transition></state>"#,
+    )
+    .replace(
+        "<state id=\"s\">",
+        "<datamodel><data id=\"got\"/></datamodel><state id=\"s\">",
+    );
+    let (mut session, _) = BENCH.begun(&text);
+    assert!(logged(&session.step("a", ""))[0].starts_with("chart.scxml:2:"));
+    assert!(logged(&session.step("c", ""))[0].starts_with("chart.scxml:4:"));
+    assert!(logged(&session.step("d", ""))[0].starts_with("chart.scxml:6:"));
+}
+
+#[test]
+fn looking_at_a_session_asks_nothing_of_the_host_and_shows_a_bounded_text() {
+    let text = chart(
+        r#"<datamodel><data id="asks" expr="({ toJSON: function() { return Pointsman.read('list', 'x'); } })"/>
+<data id="long" expr="'ä'.repeat(400000)"/></datamodel><state id="s"/>"#,
+    );
+    let shown = datamodel(&mut BENCH.begun(&text).0);
+    assert_eq!(
+        shown["asks"],
+        "Error: nothing is read while the session is being looked at"
+    );
+    let long = shown["long"].as_str().expect("text");
+    assert!(
+        long.len() < 263_000 && long.ends_with("ä... (800002 bytes)"),
+        "{}",
+        long.len()
+    );
+}
+
+#[test]
+fn the_null_datamodel_runs_on_the_in_predicate() {
+    let text = chart(
+        r#"<state id="s"><transition event="go" cond="In(other)" target="wrong"/><transition event="go" cond="In('s')" target="other"/></state>
+<state id="other"/><state id="wrong"/>"#,
+    )
+    .replace("ecmascript", "null");
+    assert_eq!(
+        BENCH.begun(&text).0.step("go", "").active,
+        Some(vec!["other".to_owned()])
+    );
+}

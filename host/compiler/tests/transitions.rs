@@ -94,7 +94,7 @@ fn an_internal_transition_does_not_leave_its_source() {
 }
 
 #[test]
-fn delays_are_taken_in_every_unit_and_refused_in_none() {
+fn delays_are_times_of_css2_and_nothing_else() {
     for (delay, ms) in [
         ("0s", 0),
         ("150ms", 150),
@@ -102,10 +102,7 @@ fn delays_are_taken_in_every_unit_and_refused_in_none() {
         ("1.5s", 1500),
         (".5s", 500),
         ("0.4ms", 0),
-        (" 3 s ", 3000),
-        ("2m", 120_000),
-        ("1h", 3_600_000),
-        ("1d", 86_400_000),
+        (" 3s ", 3000),
     ] {
         let text = on_go(&format!(
             r#"<send id="t" event="e" delayexpr="'{delay}'"/><cancel sendidexpr="'t'"/>"#
@@ -116,7 +113,7 @@ fn delays_are_taken_in_every_unit_and_refused_in_none() {
         };
         assert_eq!((send.delay_ms, id.as_str()), (ms, "t"), "{delay}");
     }
-    for delay in ["5", "s", "-1s", "1 week", "", "1e3s", "1..2s"] {
+    for delay in ["5", "s", "-1s", "1 week", "", "1e3s", "1..2s", "2m", "1 s", "1.s"] {
         let text = on_go(&format!(r#"<send id="t" event="e" delayexpr="'{delay}'"/>"#)).replace(
             "</state>",
             r#"<transition event="error.execution"><log expr="_event.sendid + ' ' + _event.data.message"/></transition></state>"#,

@@ -2,9 +2,10 @@
 
 use crate::application_ref::DocumentRef;
 use crate::draft::{Draft, Placed};
-use crate::names::TenantName;
+use crate::names::{DnNumber, SwitchName, TenantName};
 use crate::objects::api_key::{Role, TenantScope};
 use crate::objects::application::{Application, Port, Protocol, Transport};
+use crate::objects::dn::Dn;
 use crate::report::Report;
 use crate::setting::suggestion;
 use crate::source::Place;
@@ -43,8 +44,9 @@ impl Draft {
         });
         if let Some(application) = &self.application {
             self.ports(application, report);
+            self.certificates(application, report);
             self.connections(application, report);
-            self.numbers_at_ports(application, report);
+            self.numbers(application, report);
             self.memory(application, report);
         }
         self.tenants_exist(report);
@@ -128,17 +130,12 @@ impl Draft {
     }
 
     fn port(&self, path: &str, port: &Port, report: &mut Report) {
-        if port.protocol == Protocol::Http && port.transport == Transport::Udp {
+        if port.protocol == Protocol::Http && port.transport != Transport::Tls {
             report.error(
                 self.place(path, "transport"),
-                "HTTP does not run over udp",
-                "write \"tls\", or \"tcp\"",
+                format!("the REST API is offered over tls only, not over {}", port.transport),
+                "write transport = \"tls\": API keys could be read on the way otherwise",
             );
-        }
-        if port.protocol == Protocol::Http && port.transport == Transport::Tcp && !port.address.ip().is_loopback() {
-            let message = format!("port `{}` offers the REST API unencrypted to the network", port.id);
-            let help = "API keys can be read on the way: use transport = \"tls\", or a loopback address";
-            report.warning(self.place(path, "transport"), message, help);
         }
         if port.certificate.is_some() != port.key.is_some() {
             let there = if port.certificate.is_some() {
@@ -162,15 +159,27 @@ impl Draft {
         }
     }
 
+    /// Connections use one certificate for each protocol: another one must not be accepted and then not be shown.
+    fn certificates(&self, application: &Application, report: &mut Report) {
+        for protocol in [Protocol::Http, Protocol::Sip] {
+            let is_tls = |port: &Port| port.protocol == protocol && port.transport == Transport::Tls;
+            let mut ports = application.ports.iter().enumerate().filter(|(_, port)| is_tls(port));
+            let Some((_, first)) = ports.next() else { continue };
+            for (index, port) in ports {
+                if (&port.certificate, &port.key) != (&first.certificate, &first.key) {
+                    let path = format!("application.port[{index}]");
+                    let message = format!(
+                        "port `{}` has another certificate than port `{}`: the {protocol} ports share one",
+                        port.id, first.id
+                    );
+                    let help = "name the same certificate and key at both, or at none";
+                    report.error(self.place(&path, "certificate"), message, help);
+                }
+            }
+        }
+    }
+
     fn connections(&self, application: &Application, report: &mut Report) {
-        let sip: BTreeSet<String> = application
-            .ports
-            .iter()
-            .filter(|port| port.protocol == Protocol::Sip)
-            .map(|port| port.id.to_string())
-            .collect();
-        // Ports with a mistake in them have been left out; nothing can be said about references to them.
-        let ports_known = !application.ports.is_empty() || self.origins.place("application.port").is_none();
         let mut first: BTreeMap<&str, usize> = BTreeMap::new();
         for (index, connection) in application.connections.iter().enumerate() {
             let path = format!("application.connection[{index}]");
@@ -186,22 +195,18 @@ impl Draft {
                     help,
                 );
             }
-            for (at, port) in connection.ports.iter().flatten().enumerate() {
-                if ports_known && !sip.contains(port.as_str()) {
-                    self.dangling(
-                        report,
-                        &format!("{path}.ports[{at}]"),
-                        "",
-                        "SIP port",
-                        port.as_str(),
-                        &sip,
-                    );
-                }
-            }
         }
+        // Ports and connections with a mistake in them have been left out; nothing can be said about what lacks them.
+        let left_out = |list: usize, path: &str| list == 0 && self.origins.place(path).is_some();
+        if left_out(application.ports.len(), "application.port")
+            || left_out(application.connections.len(), "application.connection")
+        {
+            return;
+        }
+        let sip = application.ports.iter().any(|port| port.protocol == Protocol::Sip);
         for placed in &self.switches {
             let switch = &placed.object.name;
-            if ports_known && !application.ports.iter().any(|port| application.serves(port, switch)) {
+            if !sip || !application.serves(switch) {
                 let message = format!("no call reaches switch `{switch}`: no port serves it");
                 let help = format!(
                     "add [[application.connection]] with switch = \"{switch}\", and a port with protocol = \"sip\""
@@ -211,31 +216,40 @@ impl Draft {
         }
     }
 
-    /// A SIP message names a number and no switch, so within one port a number can mean one DN only.
-    fn numbers_at_ports(&self, application: &Application, report: &mut Report) {
-        let mut known = BTreeMap::new();
-        let mut reported = BTreeSet::new();
-        for port in application.ports.iter().filter(|port| port.protocol == Protocol::Sip) {
-            for placed in self
-                .dns
-                .iter()
-                .filter(|placed| application.serves(port, &placed.object.switch))
-            {
-                let dn = &placed.object;
-                let Some(first) = known.insert((&port.id, &dn.number), placed) else {
-                    continue;
-                };
-                // The same number twice on one switch has been reported already, as has this pair at another port.
-                if first.object.switch != dn.switch && reported.insert(&placed.path) {
-                    let message = format!(
-                        "number {} is a DN of switch `{}` and of switch `{}`, which share the port `{}`",
-                        dn.number, first.object.switch, dn.switch, port.id
-                    );
-                    let help = "a call names the number only: change one, or give the switches ports of their own";
-                    let first = self.first_at(&format!("{}.number", first.path));
-                    report.error(self.place(&placed.path, "number"), message, format!("{help}; {first}"));
-                }
+    /// A SIP message names a number and a host, but no switch: a number may mean DNs of several switches only where the
+    /// host tells them apart.
+    fn numbers(&self, application: &Application, report: &mut Report) {
+        let domains: BTreeMap<&SwitchName, String> = self
+            .switches
+            .iter()
+            .filter_map(|placed| {
+                let domain = placed.object.sip.domain.as_ref()?;
+                Some((&placed.object.name, domain.as_str().to_ascii_lowercase()))
+            })
+            .collect();
+        let mut known: BTreeMap<&DnNumber, Vec<&Placed<Dn>>> = BTreeMap::new();
+        for placed in self
+            .dns
+            .iter()
+            .filter(|placed| application.serves(&placed.object.switch))
+        {
+            let dn = &placed.object;
+            let others = known.entry(&dn.number).or_default();
+            // The same number twice on one switch has been reported already.
+            let first = others.iter().find(|other| {
+                let (here, there) = (domains.get(&dn.switch), domains.get(&other.object.switch));
+                other.object.switch != dn.switch && (here.is_none() || here == there || there.is_none())
+            });
+            if let Some(first) = first {
+                let message = format!(
+                    "number {} is a DN of switch `{}` and of switch `{}`, which share the SIP ports",
+                    dn.number, first.object.switch, dn.switch
+                );
+                let help = "change one, or tell the switches apart by `domain` in the [switch.sip] of each";
+                let first = self.first_at(&format!("{}.number", first.path));
+                report.error(self.place(&placed.path, "number"), message, format!("{help}; {first}"));
             }
+            others.push(placed);
         }
     }
 
@@ -245,7 +259,7 @@ impl Draft {
             if placed.object.memory_per_session.is_some_and(|memory| memory > most) {
                 let key = "memory-per-session-bytes";
                 let message =
-                    format!("a tenant's session cannot have more memory than the sandbox reserves: {most} bytes");
+                    format!("a tenant's session cannot have more memory than the sandbox allows: {most} bytes");
                 let help = format!("raise `{key}` in [application.sandbox], or lower it here");
                 report.error(self.place(&placed.path, key), message, help);
             }

@@ -4,7 +4,7 @@ use crate::draft;
 use crate::load;
 use crate::names::{Bytes, DnNumber, Milliseconds, PortId, ScriptName, SwitchName, TenantName};
 use crate::objects::api_key::ApiKey;
-use crate::objects::application::{Application, Port, Protocol};
+use crate::objects::application::{Application, Port};
 use crate::objects::dn::Dn;
 use crate::objects::script::Script;
 use crate::objects::switch::Switch;
@@ -38,6 +38,7 @@ pub struct Config {
 pub struct Origins {
     pub(crate) places: BTreeMap<String, Place>,
     pub(crate) sources: Vec<Source>,
+    pub(crate) watch: Vec<String>,
 }
 
 /// What one tenant may take of the server: its own limits, or the application's where it has none.
@@ -45,14 +46,10 @@ pub struct Origins {
 pub struct TenantLimits {
     /// Memory of one session.
     pub memory_per_session: Bytes,
-    /// Sessions that may live at the same time.
-    pub max_live_sessions: u32,
-    /// Sessions that may be started in a second; `None`: not limited.
-    pub max_session_starts_per_second: Option<u32>,
 }
 
-/// What a SIP port lets in. Limits apply before it is known which switch a message is for, so a port that serves several
-/// switches has the widest limits among them.
+/// What the SIP ports let in. Limits apply before it is known which switch a message is for, so they are the widest among
+/// the switches served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SipLimits {
     /// The largest message.
@@ -81,6 +78,12 @@ impl Origins {
 }
 
 impl Config {
+    /// The files that it was read from and the folders in which `include` looked, relative to the configuration's
+    /// directory: a change of any of them may change the configuration.
+    pub fn watch(&self) -> &[String] {
+        &self.origins.watch
+    }
+
     /// Reads `file`, and the files that it includes, out of a directory. Nothing outside of that directory can be reached:
     /// neither by `..`, nor by an absolute path, nor through a symbolic link.
     pub fn load(dir: &cap_std::fs::Dir, file: &str) -> Result<Config, ConfigError> {
@@ -143,18 +146,11 @@ impl Config {
         self.application.ports.iter().find(|port| port.id == *id)
     }
 
-    /// The switches whose calls arrive at a port.
-    pub fn switches_at<'a>(&'a self, port: &'a Port) -> impl Iterator<Item = &'a Switch> {
+    /// The switches that have a connection: their calls are taken.
+    pub fn switches_served(&self) -> impl Iterator<Item = &Switch> {
         self.switches
             .iter()
-            .filter(move |switch| self.application.serves(port, &switch.name))
-    }
-
-    /// The DN that a number means at a port. At most one: a number exists once for each port.
-    pub fn dn_at(&self, port: &Port, number: &DnNumber) -> Option<&Dn> {
-        self.dns
-            .iter()
-            .find(|dn| dn.number == *number && self.application.serves(port, &dn.switch))
+            .filter(|switch| self.application.serves(&switch.name))
     }
 
     /// How long the strategy of a DN may take to decide: the DN's own limit, or its switch's.
@@ -168,14 +164,12 @@ impl Config {
         let sandbox = &self.application.sandbox;
         TenantLimits {
             memory_per_session: tenant.memory_per_session.unwrap_or(sandbox.memory_per_session),
-            max_live_sessions: tenant.max_live_sessions.unwrap_or(sandbox.max_live_sessions),
-            max_session_starts_per_second: tenant.max_session_starts_per_second,
         }
     }
 
-    /// What a SIP port lets in; `None` where it serves no switch.
-    pub fn sip_limits(&self, port: &Port) -> Option<SipLimits> {
-        let limits = self.switches_at(port).map(|switch| SipLimits {
+    /// What the SIP ports let in; `None` where no switch is served.
+    pub fn sip_limits(&self) -> Option<SipLimits> {
+        let limits = self.switches_served().map(|switch| SipLimits {
             max_message_size: switch.sip.max_message_size,
             max_header_count: switch.sip.max_header_count,
             max_transactions_per_source: switch.sip.max_transactions_per_source,
@@ -189,12 +183,9 @@ impl Config {
 }
 
 impl Application {
-    /// Whether calls of a switch arrive at a port.
-    pub fn serves(&self, port: &Port, switch: &SwitchName) -> bool {
-        port.protocol == Protocol::Sip
-            && self.connections.iter().any(|connection| {
-                connection.switch == *switch && connection.ports.as_ref().is_none_or(|ports| ports.contains(&port.id))
-            })
+    /// Whether there is a connection to a switch.
+    pub fn serves(&self, switch: &SwitchName) -> bool {
+        self.connections.iter().any(|connection| connection.switch == *switch)
     }
 }
 

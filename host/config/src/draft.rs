@@ -56,6 +56,7 @@ pub(crate) fn read(sources: Vec<Source>, mut report: Report) -> (Option<Config>,
     let mut broken = report.has_errors();
     let mut draft = Draft::default();
     draft.origins.sources = sources.clone();
+    draft.origins.watch = report.watch.clone();
     for (index, source) in sources.iter().enumerate() {
         let (table, errors) = DeTable::parse_recoverable(&source.text);
         for error in &errors {

@@ -45,8 +45,8 @@ pub use diff::{Change, Changes, diff};
 pub use effective::effective_toml;
 pub use load::{MAX_FILE_BYTES, MAX_FILES};
 pub use names::{
-    ApplicationName, Bytes, DnNumber, FilePath, HeaderName, KeyId, Milliseconds, NameError, ObjectName, PortId,
-    ScriptName, Seconds, SecretHash, StrategyName, StrategyVersion, SwitchName, TenantName,
+    ApplicationName, Bytes, DnNumber, FilePath, HeaderName, HostPort, KeyId, Milliseconds, NameError, ObjectName,
+    PortId, ScriptName, Seconds, SecretHash, StrategyName, StrategyVersion, SwitchName, TenantName,
 };
 pub use objects::api_key::{ApiKey, Role, TenantScope};
 pub use objects::application::{

@@ -56,6 +56,7 @@ text_setting!(IncludePattern);
 /// The main file and those that it includes: in the order of its `include`, within a pattern by name.
 pub(crate) fn read(dir: &Dir, file: &Path, report: &mut Report) -> Vec<Source> {
     let mut sources = Vec::new();
+    report.watch.push(file.display().to_string());
     match read_file(dir, file) {
         Ok(text) => sources.push(Source::new(file.display().to_string(), text)),
         Err(error) => {
@@ -77,6 +78,8 @@ pub(crate) fn read(dir: &Dir, file: &Path, report: &mut Report) -> Vec<Source> {
             continue;
         };
         let place = Some(Place::new(0, node.span()));
+        // Its folder, too: a file that is to be included may come later.
+        watch(report, pattern.0.rsplit_once('/').map_or(".", |(folder, _)| folder));
         let names = match matching(dir, &pattern.0) {
             Ok(names) => names,
             Err(error) => {
@@ -99,6 +102,7 @@ pub(crate) fn read(dir: &Dir, file: &Path, report: &mut Report) -> Vec<Source> {
                 );
                 return sources;
             }
+            watch(report, &name);
             match read_file(dir, Path::new(&name)) {
                 Ok(text) => sources.push(Source::new(name, text)),
                 Err(error) => report.error(place.clone(), format!("cannot read {name}: {error}"), help(&error)),
@@ -106,6 +110,12 @@ pub(crate) fn read(dir: &Dir, file: &Path, report: &mut Report) -> Vec<Source> {
         }
     }
     sources
+}
+
+fn watch(report: &mut Report, name: &str) {
+    if !report.watch.iter().any(|seen| seen == name) {
+        report.watch.push(name.to_owned());
+    }
 }
 
 fn help(error: &io::Error) -> &'static str {

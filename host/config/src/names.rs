@@ -103,10 +103,22 @@ fn plain(text: &str) -> bool {
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
 }
 
-/// A token of HTTP and SIP (RFC 3261 section 25.1).
-fn token(text: &str) -> bool {
-    text.bytes()
-        .all(|b| b.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&b))
+/// `host [":" port]` (RFC 3261 section 25.1).
+fn host_and_port(text: &str) -> bool {
+    let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, port)) => (address.parse::<std::net::Ipv6Addr>().is_ok(), port),
+        None => {
+            let end = text.find(':').unwrap_or(text.len());
+            let (name, port) = text.split_at(end);
+            let label = |label: &str| {
+                let good = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+                !label.is_empty() && !label.starts_with('-') && !label.ends_with('-') && label.bytes().all(good)
+            };
+            (name.split('.').all(label), port)
+        }
+    };
+    let digits = |port: &str| port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|n| n > 0);
+    host && (port.is_empty() || port.strip_prefix(':').is_some_and(digits))
 }
 
 names! {
@@ -138,8 +150,11 @@ names! {
     DnNumber, "a DN's number", "1 to 64 characters of a-z, A-Z, 0-9, `+`, `*`, `#`, `-`, `_`, `.`",
         max 64, |text| text.bytes().all(|b| b.is_ascii_alphanumeric() || b"+*#-_.".contains(&b));
     /// The name of a SIP extension header, such as `X-Customer`.
-    HeaderName, "the name of an X- header", "`X-` and 1 to 62 token characters (RFC 3261 section 25.1)",
-        max 64, |text| text.len() > 2 && text[..text.floor_char_boundary(2)].eq_ignore_ascii_case("x-") && token(text);
+    HeaderName, "the name of an X- header", "`X-` and 1 to 62 characters of a-z, A-Z, 0-9, `-`, `_`, `.`",
+        max 64, |text| text.len() > 2 && text[..text.floor_char_boundary(2)].eq_ignore_ascii_case("x-") && plain(text);
+    /// A host and perhaps a port, as in a SIP URI.
+    HostPort, "a host, or host:port", "a name, an IPv4 address or an IPv6 address in `[` and `]`, and perhaps `:` and a port",
+        max 255, |text| host_and_port(text);
     /// A file, relative to the directory that holds the configuration.
     FilePath, "a file's path", "relative to the configuration's directory, with `/`, without `..`, `.` or control characters",
         max 1024, |text| relative(text);

@@ -42,6 +42,9 @@ pub struct Report {
     pub problems: Vec<Problem>,
     /// Problems found beyond [`MAX_PROBLEMS`].
     pub omitted: usize,
+    /// The files and folders that were looked at, readable or not, relative to the configuration's directory: a change of
+    /// any of them may mend or break the configuration.
+    pub watch: Vec<String>,
     /// Where secrets stand: rendering shows `*` there, since reports end in logs and tickets.
     secrets: Vec<Place>,
 }

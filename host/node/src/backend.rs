@@ -19,6 +19,7 @@ use pointsman_contract::{Ended, Event, Inspection, SessionId};
 use pointsman_session::runtime::{self, Runtime, Snapshot, StartRequest};
 use pointsman_store::catalog::{self, NewVersion, Number, Reference};
 use pointsman_store::{Name, Tenant as StoreTenant};
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -83,9 +84,13 @@ impl Backend {
         }
     }
 
-    fn one_version(&self, name: &StrategyName, s: &catalog::Strategy, v: &catalog::Version) -> StrategyVersion {
-        let sessions = self.count_sessions(&s.tenant, &s.name, v.number.0.get());
-        let component = self.programs.catalog().component(v.component).ok();
+    /// `sessions`: from [`Backend::live_sessions`].
+    fn one_version(
+        name: &StrategyName,
+        s: &catalog::Strategy,
+        v: &catalog::Version,
+        sessions: &BTreeMap<u32, u64>,
+    ) -> StrategyVersion {
         StrategyVersion {
             name: name.clone(),
             version: Version(v.number.0.get()),
@@ -95,30 +100,23 @@ impl Backend {
                 Kind::Component
             },
             digest: v.component,
-            size: component.map_or(0, |c| c.len() as u64),
+            // Unknown only when the component's file is gone.
+            size: v.size.unwrap_or(0),
             deployed_ms: v.created_ms,
             deployed_by: v.by.clone(),
             note: Some(v.note.clone()).filter(|n| !n.is_empty()),
             active: s.active().is_some_and(|a| a.number == v.number),
-            sessions,
+            sessions: sessions.get(&v.number.0.get()).copied().unwrap_or(0),
         }
     }
 
-    fn count_sessions(&self, tenant: &StoreTenant, name: &Name, version: u32) -> u64 {
-        let filter = runtime::Filter {
-            tenant: Some(tenant.clone()),
-            strategy: Some(name.clone()),
+    /// How many sessions each version has.
+    fn live_sessions(&self, strategy: &catalog::Strategy) -> BTreeMap<u32, u64> {
+        self.runtime.count_by_version(&runtime::Filter {
+            tenant: Some(strategy.tenant.clone()),
+            strategy: Some(strategy.name.clone()),
             live: Some(true),
-        };
-        let page = runtime::Page {
-            after: None,
-            limit: runtime::MAX_PAGE,
-        };
-        self.runtime
-            .list(&filter, page)
-            .iter()
-            .filter(|s| s.info.version == version)
-            .count() as u64
+        })
     }
 
     fn show(&self, tenant: &TenantName, name: &StrategyName) -> Result<catalog::Strategy, Error> {
@@ -136,7 +134,7 @@ impl Backend {
         let v = strategy
             .version(number(name, version)?)
             .ok_or_else(|| Error::NoSuchVersion(name.clone(), version))?;
-        Ok(self.one_version(name, &strategy, v))
+        Ok(Self::one_version(name, &strategy, v, &self.live_sessions(&strategy)))
     }
 
     fn component_of(&self, tenant: &TenantName, name: &StrategyName, version: Version) -> Result<Vec<u8>, Error> {
@@ -268,10 +266,12 @@ impl Strategies for Shared {
         let (this, tenant, name) = (self.0.clone(), tenant.clone(), name.clone());
         // To its end even when the client goes away: a version is there whole or not at all.
         Box::pin(blocking(move || {
-            let (component, has_source, warnings) = this.compile(&name, d.artifact)?;
             let (t, n) = (store_tenant(&tenant)?, store_name(&name)?);
             let failed = |e| this.catalog_error(&name, None, &e);
             let catalog = this.programs.catalog();
+            // Before the work, and before a component is kept that nothing would name.
+            catalog.room(&t, &n).map_err(failed)?;
+            let (component, has_source, warnings) = this.compile(&name, d.artifact)?;
             let digest = catalog.put(&component).map_err(failed)?;
             let new = NewVersion {
                 component: digest,
@@ -298,13 +298,9 @@ impl Strategies for Shared {
         let (this, tenant, name) = (self.0.clone(), tenant.clone(), name.clone());
         Box::pin(blocking(move || {
             let s = this.show(&tenant, &name)?;
-            Ok(Listing::whole(
-                s.versions
-                    .iter()
-                    .rev()
-                    .map(|v| this.one_version(&name, &s, v))
-                    .collect(),
-            ))
+            let sessions = this.live_sessions(&s);
+            let one = |v| Backend::one_version(&name, &s, v, &sessions);
+            Ok(Listing::whole(s.versions.iter().rev().map(one).collect()))
         }))
     }
 
@@ -313,23 +309,29 @@ impl Strategies for Shared {
         tenant: &'a TenantName,
         name: &'a StrategyName,
         version: Version,
+        by: String,
     ) -> Answer<'a, StrategyVersion> {
         let (this, tenant, name) = (self.0.clone(), tenant.clone(), name.clone());
         Box::pin(blocking(move || {
             let (t, n, v) = (store_tenant(&tenant)?, store_name(&name)?, number(&name, version)?);
-            let done = this.programs.catalog().activate(&t, &n, v, now_ms(), "api");
+            let done = this.programs.catalog().activate(&t, &n, v, now_ms(), &by);
             done.map_err(|e| this.catalog_error(&name, Some(version), &e))?;
             this.shown_version(&tenant, &name, version)
         }))
     }
 
-    fn roll_back<'a>(&'a self, tenant: &'a TenantName, name: &'a StrategyName) -> Answer<'a, StrategyVersion> {
+    fn roll_back<'a>(
+        &'a self,
+        tenant: &'a TenantName,
+        name: &'a StrategyName,
+        by: String,
+    ) -> Answer<'a, StrategyVersion> {
         let (this, tenant, name) = (self.0.clone(), tenant.clone(), name.clone());
         Box::pin(blocking(move || {
             let done = this
                 .programs
                 .catalog()
-                .roll_back(&store_tenant(&tenant)?, &store_name(&name)?, now_ms(), "api");
+                .roll_back(&store_tenant(&tenant)?, &store_name(&name)?, now_ms(), &by);
             let version = done.map_err(|e| this.catalog_error(&name, None, &e))?;
             this.shown_version(&tenant, &name, Version(version.0.get()))
         }))
@@ -486,7 +488,9 @@ impl Sessions for Shared {
                 Err(_) => return Ok(Listing::whole(Vec::new())),
             };
             let live = filter.state.map(|s| s != SessionState::Ended);
-            let after = page.cursor.as_deref().and_then(|c| c.parse().ok());
+            // Starting over would have the client read the first page again and again.
+            let after = page.cursor.as_deref().map(str::parse::<runtime::Position>).transpose();
+            let after = after.map_err(|e| Error::Conflict(format!("`cursor`: {e}")))?;
             let one_tenant = match filter.tenants.as_deref() {
                 Some([one]) => Some(store_tenant(one)?),
                 _ => None,
@@ -499,7 +503,7 @@ impl Sessions for Shared {
             let limit = page.limit.clamp(1, runtime::MAX_PAGE);
             let list = self.0.runtime.list(&wanted, runtime::Page { after, limit });
             let next = (list.len() == limit)
-                .then(|| list.last().map(|s| s.info.id.to_string()))
+                .then(|| list.last().map(|s| s.info.position().to_string()))
                 .flatten();
             let allowed = |s: &&Snapshot| {
                 filter

@@ -20,6 +20,7 @@ use pointsman_telephony::model::{
 use pointsman_telephony::sip;
 use serde_json::{Map, Value, json};
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -45,9 +46,19 @@ pub(crate) struct Calls {
     inner: Arc<Inner>,
 }
 
+/// What became of routes, since the start.
+#[derive(Default)]
+pub(crate) struct Routes {
+    /// The switch has taken the route over.
+    pub used: AtomicU64,
+    /// The switch was told and did not confirm.
+    pub unconfirmed: AtomicU64,
+}
+
 struct Inner {
     config: Arc<ArcSwap<config::Config>>,
     programs: Programs,
+    routes: Routes,
     runtime: OnceLock<Runtime>,
     requests: mpsc::Sender<model::Request>,
     state: Mutex<State>,
@@ -61,15 +72,28 @@ struct State {
     sessions: HashMap<SessionId, CallUuid>,
 }
 
+/// Who decides about a call.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Owner {
+    /// A session that is being made.
+    Coming,
+    /// This session.
+    Session(SessionId),
+    /// Nobody any more: the session has ended after it had asked for something. Kept until the link has answered.
+    Gone,
+}
+
 /// A call that has not left yet.
 struct Waiting {
     call: Call,
-    session: Option<SessionId>,
+    owner: Owner,
     /// Events that came before the session was there.
     early: VecDeque<Event>,
     /// What the session has asked for: by request id.
     asked: HashMap<String, Asked>,
     decided: bool,
+    /// The request that sends it to its default DN, once made.
+    defaulting: Option<String>,
 }
 
 #[derive(Clone)]
@@ -89,10 +113,11 @@ enum Action {
 impl Waiting {
     /// An event for the call's session: into `out`, or kept until the session is there.
     fn tell(&mut self, event: Event, out: &mut Vec<(SessionId, Event)>) {
-        match self.session {
-            Some(session) => out.push((session, event)),
-            None if self.early.len() < MAX_EARLY_EVENTS => self.early.push_back(event),
-            None => {
+        match self.owner {
+            Owner::Session(session) => out.push((session, event)),
+            Owner::Gone => {}
+            Owner::Coming if self.early.len() < MAX_EARLY_EVENTS => self.early.push_back(event),
+            Owner::Coming => {
                 tracing::error!(call = %self.call.call_uuid, "too many events for a call whose session is being made");
             }
         }
@@ -120,6 +145,7 @@ impl Calls {
         let inner = Inner {
             config,
             programs,
+            routes: Routes::default(),
             runtime: OnceLock::new(),
             requests,
             state: Mutex::default(),
@@ -157,6 +183,11 @@ impl Calls {
         lock(&self.inner.state).calls.len()
     }
 
+    /// What became of routes.
+    pub fn routes(&self) -> &Routes {
+        &self.inner.routes
+    }
+
     fn event(&self, event: model::Event) {
         match (event.call_uuid, event.kind) {
             (None, EventKind::LinkUp { .. }) => tracing::info!(link = %event.link, "link up"),
@@ -171,22 +202,22 @@ impl Calls {
         let uuid = call.call_uuid;
         {
             let mut state = lock(&self.inner.state);
-            if let Some(waiting) = state.calls.get_mut(&uuid) {
+            if let Some(waiting) = state.calls.get_mut(&uuid).filter(|w| w.owner != Owner::Gone) {
                 // The same call again, after its target failed: its session decides once more.
                 waiting.decided = false;
                 waiting.call = call.clone();
                 let mut out = Vec::new();
                 waiting.tell(route_event(&call), &mut out);
-                drop(state);
                 self.deliver(out);
                 return;
             }
             let waiting = Waiting {
                 call: call.clone(),
-                session: None,
+                owner: Owner::Coming,
                 early: VecDeque::new(),
                 asked: HashMap::new(),
                 decided: false,
+                defaulting: None,
             };
             state.calls.insert(uuid, waiting);
         }
@@ -319,6 +350,9 @@ impl Calls {
 
     fn start(&self, call: &Call, found: Result<(Found, Start), String>) {
         let uuid = call.call_uuid;
+        // Held until the session is known and has its first events: one that ends at once must find its call here, and
+        // nothing that the link reports meanwhile may come before them.
+        let mut state = lock(&self.inner.state);
         let started = found.and_then(|(found, start)| {
             let request = StartRequest {
                 tenant: start.tenant,
@@ -333,7 +367,6 @@ impl Calls {
             let runtime = self.inner.runtime.get().ok_or("the node is not ready")?;
             runtime.start(request).map_err(|e| e.to_string())
         });
-        let mut state = lock(&self.inner.state);
         match started {
             Ok(session) => {
                 let Some(waiting) = state.calls.get_mut(&uuid) else {
@@ -343,7 +376,7 @@ impl Calls {
                     }
                     return;
                 };
-                waiting.session = Some(session);
+                waiting.owner = Owner::Session(session);
                 let interaction = json!({ "interactionid": uuid.as_str() }).to_string();
                 let mut events = vec![
                     Event::external("interaction.added", Some(interaction.clone())),
@@ -352,15 +385,13 @@ impl Calls {
                 ];
                 events.extend(waiting.early.drain(..));
                 state.sessions.insert(session, uuid);
-                drop(state);
                 self.deliver(events.into_iter().map(|e| (session, e)).collect());
+                drop(state);
                 self.tell_queued_later(call);
             }
             Err(why) => {
                 tracing::error!(call = %uuid, dn = %call.this_dn, why, "no session for this call: it goes to the default DN");
-                state.calls.remove(&uuid);
-                drop(state);
-                self.route_default(uuid, call.attempt, "nosession");
+                self.give_up(&mut state, uuid, "nosession");
             }
         }
     }
@@ -378,20 +409,50 @@ impl Calls {
         let (calls, uuid, attempt) = (self.clone(), call.call_uuid, call.attempt);
         self.inner.tasks.spawn(async move {
             tokio::time::sleep(after).await;
-            let undecided = lock(&calls.inner.state).calls.get(&uuid).is_some_and(|w| !w.decided);
-            if undecided {
-                calls.request(uuid, &format!("{uuid}.{attempt}.queued"), RequestKind::Queued);
+            let undecided = match lock(&calls.inner.state).calls.get(&uuid) {
+                Some(w) if !w.decided && w.call.attempt == attempt => w.owner,
+                _ => return,
+            };
+            if let Owner::Session(session) = undecided {
+                // A strategy that waits by its own will has a timer; one that only hangs does not get more time.
+                let waits = calls.inner.runtime.get().and_then(|r| r.get(session).ok());
+                let holds = waits.is_some_and(|s| s.timers > 0);
+                calls.request(uuid, &format!("{uuid}.{attempt}.queued"), RequestKind::Queued { holds });
             }
         });
     }
 
-    fn route_default(&self, uuid: CallUuid, attempt: u32, why: &str) {
+    /// Nobody decides about this call any more: it goes to its default DN. Kept until the link says that it has gone.
+    fn give_up(&self, state: &mut State, uuid: CallUuid, why: &str) {
+        let Some(waiting) = state.calls.get_mut(&uuid) else {
+            return;
+        };
+        waiting.owner = Owner::Gone;
+        if waiting.decided {
+            // It has left already: abandoned, or sent away by the link.
+            state.calls.remove(&uuid);
+            return;
+        }
+        let id = format!("{uuid}.{}.{why}", waiting.call.attempt);
+        waiting.defaulting = Some(id.clone());
         let kind = RequestKind::RouteCall {
             targets: Vec::new(),
             route_type: RouteType::Default,
             user_data: UserData::new(),
         };
-        self.request(uuid, &format!("{uuid}.{attempt}.{why}"), kind);
+        // Where the link takes no request, its own time for a decision ends the wait.
+        self.request(uuid, &id, kind);
+    }
+
+    /// The last answer that is left: the caller is told that nobody can take the call.
+    fn refuse(&self, state: &mut State, uuid: CallUuid) {
+        if let Some(waiting) = state.calls.remove(&uuid) {
+            let kind = RequestKind::Reject {
+                code: 480,
+                reason: None,
+            };
+            self.request(uuid, &format!("{uuid}.{}.refused", waiting.call.attempt), kind);
+        }
     }
 
     fn request(&self, uuid: CallUuid, id: &str, kind: RequestKind) -> bool {
@@ -408,14 +469,14 @@ impl Calls {
         sent.is_ok()
     }
 
-    /// Sends what was collected under the lock. Not under it: a session's worker takes the session's lock first and
-    /// ours second.
+    /// Sends what was collected. Called with the state locked, so that a call's events come in one order: this takes a
+    /// session's mailbox, which nobody holds while they wait for the state.
     fn deliver(&self, events: Vec<(SessionId, Event)>) {
         let Some(runtime) = self.inner.runtime.get() else {
             return;
         };
         for (session, event) in events {
-            match runtime.send(session, event) {
+            match runtime.report(session, event) {
                 // Sessions may end before their calls do.
                 Ok(()) | Err(runtime::Error::Ended { .. } | runtime::Error::NoSuchSession(_)) => {}
                 Err(e) => tracing::error!(%session, error = %e, "an event of the call could not be delivered"),
@@ -425,6 +486,14 @@ impl Calls {
 
     /// Everything but route requests.
     fn about_call(&self, uuid: CallUuid, kind: EventKind) {
+        let routes = &self.inner.routes;
+        match &kind {
+            EventKind::RouteUsed { .. } => routes.used.fetch_add(1, Ordering::Relaxed),
+            EventKind::RouteFailed {
+                cause: RouteFailure::Unconfirmed | RouteFailure::ConnectionLost,
+            } => routes.unconfirmed.fetch_add(1, Ordering::Relaxed),
+            _ => 0,
+        };
         let mut state = lock(&self.inner.state);
         let Some(waiting) = state.calls.get_mut(&uuid) else {
             return;
@@ -436,7 +505,7 @@ impl Calls {
             }
             Some(data.to_string())
         };
-        let mut gone = false;
+        let (mut gone, mut refused, mut lost) = (false, false, false);
         let (mut out, mut confirmed) = (Vec::new(), None);
         match kind {
             EventKind::RequestDone { request_id } => {
@@ -459,6 +528,12 @@ impl Calls {
                     let more =
                         json!({ "requestid": asked.id, "error": ors_error(&error), "description": error.to_string() });
                     waiting.tell(Event::external(name, data(more)), &mut out);
+                    refused = waiting.owner == Owner::Gone && waiting.asked.is_empty() && !waiting.decided;
+                } else if waiting.defaulting.as_deref() == Some(request_id.as_str())
+                    && error != model::RequestFailure::AlreadyDecided
+                {
+                    tracing::error!(call = %uuid, %error, "the call cannot be sent to a default DN: it is refused");
+                    lost = true;
                 }
             }
             EventKind::RouteUsed { route_type, .. } => {
@@ -533,16 +608,21 @@ impl Calls {
             }
             other => tracing::debug!(call = %uuid, ?other, "not yet passed on"),
         }
-        // A call whose session is still being fetched is kept until that is known.
-        if gone && waiting.session.is_some() {
-            state.calls.remove(&uuid);
-        } else if gone {
-            waiting.decided = true;
+        if let Some((command, outcome)) = confirmed {
+            self.confirm(command, outcome);
         }
-        drop(state);
-        confirmed
-            .into_iter()
-            .for_each(|(command, outcome)| self.confirm(command, outcome));
+        // A call whose session is still being made is kept until that is known.
+        if gone && waiting.owner == Owner::Coming {
+            waiting.decided = true;
+        } else if gone {
+            state.calls.remove(&uuid);
+        }
+        if refused {
+            // The session has left with a decision that the link does not take.
+            self.give_up(&mut state, uuid, "refused");
+        } else if lost {
+            self.refuse(&mut state, uuid);
+        }
         self.deliver(out);
     }
 
@@ -584,7 +664,10 @@ impl Calls {
                 .get(&info.id)
                 .ok_or("this session has no call, and `interactionid` names none")?,
         };
-        let waiting = state.calls.get_mut(&uuid).filter(|w| w.session == Some(info.id));
+        let waiting = state
+            .calls
+            .get_mut(&uuid)
+            .filter(|w| w.owner == Owner::Session(info.id));
         let waiting = waiting.ok_or("unknown: the interaction is not, or no longer, this session's")?;
         let kind = match action {
             Action::Redirect => RequestKind::RouteCall {
@@ -606,11 +689,11 @@ impl Calls {
                 action,
             },
         );
-        drop(state);
-        match self.request(uuid, &key, kind) {
-            true => Ok(()),
-            false => Err("the link's queue is full".into()),
+        if self.request(uuid, &key, kind) {
+            return Ok(());
         }
+        waiting.asked.remove(&key);
+        Err("the link's queue is full".into())
     }
 
     fn response(&self, session: SessionId, request: &pointsman_contract::Request) -> Result<(), String> {
@@ -671,13 +754,8 @@ impl runtime::Commands for Calls {
                     // The documented error event, as ORS names it, rather than a refusal of the platform.
                     let data = json!({ "requestid": r.id, "error": "invalidstate", "description": why });
                     let event = Event::external(format!("error.interaction.{}", r.action), Some(data.to_string()));
-                    let (runtime, session) = (self.inner.runtime.get().cloned(), session.id);
-                    // Not from within this call: the session's own locks are held here.
-                    self.inner.tasks.spawn(async move {
-                        if let Some(runtime) = runtime {
-                            let _ended = runtime.send(session, event);
-                        }
-                    });
+                    self.confirm(id, Outcome::Failed(why.clone()));
+                    self.deliver(vec![(session.id, event)]);
                 }
                 Ok(())
             }
@@ -703,24 +781,15 @@ impl runtime::Commands for Calls {
             tracing::warn!(session = %session.id, strategy = %session.strategy, version = session.version, origin = session.origin, "session ended: {failure}");
         }
         lock(&self.inner.replies).retain(|(id, _), _| *id != session.id);
-        let left = {
-            let mut state = lock(&self.inner.state);
-            let Some(uuid) = state.sessions.remove(&session.id) else {
-                return;
-            };
-            match state.calls.get(&uuid) {
-                // A decision that is under way is carried out; nobody needs to hear of it.
-                Some(w) if w.session == Some(session.id) => {
-                    let undecided = !w.decided && w.asked.is_empty();
-                    let attempt = w.call.attempt;
-                    state.calls.remove(&uuid);
-                    undecided.then_some((uuid, attempt))
-                }
-                _ => None,
-            }
+        let mut state = lock(&self.inner.state);
+        let Some(uuid) = state.sessions.remove(&session.id) else {
+            return;
         };
-        if let Some((uuid, attempt)) = left {
-            self.route_default(uuid, attempt, "ended");
+        match state.calls.get_mut(&uuid) {
+            // What it has asked for is under way: the call is kept until the link has answered.
+            Some(w) if w.owner == Owner::Session(session.id) && !w.asked.is_empty() => w.owner = Owner::Gone,
+            Some(w) if w.owner == Owner::Session(session.id) => self.give_up(&mut state, uuid, "ended"),
+            _ => {}
         }
     }
 }

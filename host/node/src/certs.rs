@@ -141,6 +141,12 @@ fn make(dir: &Path, renew: bool) -> Result<Vec<PathBuf>, Error> {
         .mode(0o700)
         .create(dir)
         .map_err(in_dir)?;
+    // What a crash left behind may hold a key; earlier builds called it `ca.new` and `server.new`.
+    for name in [CA, CA_KEY, SERVER, SERVER_KEY] {
+        let path = dir.join(name);
+        remove(&temporary(&path))?;
+        remove(&path.with_extension("new"))?;
+    }
     let mut made = Vec::new();
     let ca_path = dir.join(CA);
     if !ca_path.exists() {
@@ -202,18 +208,40 @@ fn write(path: &Path, text: &str, mode: u32) -> Result<(), Error> {
         path: path.to_owned(),
         source,
     };
-    let temporary = path.with_extension("new");
+    let temporary = temporary(path);
+    remove(&temporary)?;
+    // Made new, because a mode given to `open` changes nothing about a file that is there already.
     let mut options = std::fs::OpenOptions::new();
     let mut file = options
         .write(true)
-        .create(true)
-        .truncate(true)
+        .create_new(true)
         .mode(mode)
         .open(&temporary)
         .map_err(failed)?;
     file.write_all(text.as_bytes()).map_err(failed)?;
     file.sync_all().map_err(failed)?;
-    std::fs::rename(&temporary, path).map_err(failed)
+    std::fs::rename(&temporary, path).map_err(failed)?;
+    let dir = path.parent().unwrap_or(Path::new("."));
+    std::fs::File::open(dir).and_then(|d| d.sync_all()).map_err(failed)
+}
+
+/// Where a file is written before it takes its name: a place of its own for each, so that a key never meets what a
+/// crash left of a certificate, which all may read.
+fn temporary(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".new");
+    name.into()
+}
+
+/// Removes a file if it is there.
+fn remove(path: &Path) -> Result<(), Error> {
+    match std::fs::remove_file(path) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(Error::File {
+            path: path.to_owned(),
+            source,
+        }),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -236,5 +264,30 @@ mod tests {
         assert_ne!(std::fs::read(dir.path().join(SERVER)).unwrap(), before);
         assert_eq!(std::fs::read(dir.path().join(CA)).unwrap(), ca);
         assert!(show(dir.path()).unwrap().iter().all(|f| f.days_left > 80));
+    }
+
+    #[test]
+    fn what_a_crash_left_behind_neither_stays_nor_lends_a_key_its_mode() {
+        let dir = tempfile::tempdir().unwrap();
+        let left = ["server.new", "ca.new", "server.key.new", "server.pem.new", "ca.key.new"];
+        for name in left {
+            let path = dir.path().join(name);
+            std::fs::write(&path, "half a file").unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        }
+        init(dir.path()).unwrap();
+        let mut there: Vec<_> = std::fs::read_dir(dir.path())
+            .unwrap()
+            .map(|e| e.unwrap().file_name())
+            .collect();
+        there.sort();
+        assert_eq!(there, [CA_KEY, CA, SERVER_KEY, SERVER]);
+
+        // And where one appears after the sweep.
+        let key = dir.path().join(SERVER_KEY);
+        std::fs::write(temporary(&key), "half a file, and longer than the new text").unwrap();
+        write(&key, "new", 0o600).unwrap();
+        assert_eq!(std::fs::read_to_string(&key).unwrap(), "new");
+        assert_eq!(std::fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
     }
 }

@@ -7,7 +7,7 @@ use crate::certs;
 use crate::data::Data;
 use pointsman_api::security::{Grant, KeyRing, KeyText, Role, Tenancy};
 use pointsman_scxml::MapResolver;
-use pointsman_store::catalog::NewVersion;
+use pointsman_store::catalog::{self, NewVersion};
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -109,8 +109,14 @@ fn deploy(
         why: e.to_string(),
     };
     let (t, n) = (tenant.parse().map_err(|e| why(&e))?, name.parse().map_err(|e| why(&e))?);
-    if catalog.show(&t, &n).is_ok() {
-        return Ok(());
+    match catalog.show(&t, &n) {
+        Ok(_) => return Ok(()),
+        Err(catalog::Error::NoSuchStrategy { .. }) => {}
+        // A sample that cannot be used must not keep the rest from being used: the error says what to do about it.
+        Err(error) => {
+            tracing::error!(tenant, strategy = name, %error, "the sample is not deployed");
+            return Ok(());
+        }
     }
     let digest = catalog.put(component)?;
     let now = SystemTime::now()

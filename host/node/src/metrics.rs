@@ -73,6 +73,17 @@ impl Collector for Figures {
             "Steps that outlived their slice and lost their worker",
             self.workers.handovers(),
         )?;
+        let routes = self.calls.routes();
+        counter(
+            "routes_used",
+            "Routes that the switch has taken over",
+            routes.used.load(Relaxed),
+        )?;
+        counter(
+            "routes_unconfirmed",
+            "Routes that the switch was told and did not confirm",
+            routes.unconfirmed.load(Relaxed),
+        )?;
         let mut gauge = |name: &str, help: &str, value: i64| {
             let metric = ConstGauge::new(value);
             let encoder = out.encode_descriptor(name, help, None, metric.metric_type())?;

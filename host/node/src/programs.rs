@@ -1,4 +1,12 @@
 //! From a reference to something that sessions can be made of.
+//!
+//! ```text
+//!   name@version          catalog ------------------------------> component --> loaded strategy
+//!   file:, http:          text, includes --> compiled already? --> component --> loaded strategy
+//! ```
+//!
+//! A document is compiled once for as long as everything that was read for it stays the same: the document, what it
+//! includes, and whose it is.
 
 use crate::adapters::Program;
 use pointsman_compiler::{Compiler, Form, Sources};
@@ -10,15 +18,27 @@ use pointsman_session::runtime;
 use pointsman_store::catalog::{self, Catalog, Reference};
 use pointsman_store::{Name, Tenant};
 use sha2::Digest as _;
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
+use std::hash::Hash;
+use std::io::Read as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Loaded strategies that are kept. Each costs a file descriptor and about 400 KiB.
 const MAX_LOADED: usize = 1000;
 
-/// Largest document fetched from a URL, bytes.
+/// Largest document, and largest file that one includes, bytes.
 const MAX_DOCUMENT: usize = 4 << 20;
+
+/// Bytes of fetched documents that are kept while their servers call them fresh.
+const MAX_FETCHED: usize = 32 << 20;
+
+/// Longest time that a fetched document is kept, whatever its server says: a mistaken `max-age` must not need a restart.
+const MAX_FRESH: Duration = Duration::from_secs(3600);
+
+/// Locks that keep two calls from compiling the same document at the same time.
+const COMPILING: usize = 16;
 
 /// Why there is no program for a reference.
 #[derive(Debug, thiserror::Error)]
@@ -76,9 +96,33 @@ struct Inner {
     catalog: Arc<dyn Catalog>,
     documents: cap_std::fs::Dir,
     http: reqwest::Client,
-    loaded: Mutex<HashMap<Digest, (Strategy, u64)>>,
-    /// Components compiled from files and URLs, by what they were compiled from.
-    compiled: Mutex<HashMap<Digest, Digest>>,
+    loaded: Mutex<Recent<Digest, Strategy>>,
+    /// What was compiled from files and URLs, by [`document_key`].
+    compiled: Mutex<Recent<Digest, Arc<Made>>>,
+    /// Fresh texts, by tenant and URL.
+    fetched: Mutex<Recent<(Tenant, String), Fresh>>,
+    compiling: [Mutex<()>; COMPILING],
+}
+
+/// What a document was compiled to, and from which includes.
+struct Made {
+    component: Digest,
+    reads: Vec<ReadFile>,
+}
+
+/// A file that was read while a document was compiled.
+struct ReadFile {
+    base: String,
+    reference: String,
+    /// Of its URL and text; `None` if it could not be read.
+    digest: Option<Digest>,
+}
+
+/// A fetched text and how long it needs no other fetch.
+#[derive(Clone)]
+struct Fresh {
+    text: Arc<str>,
+    until: Instant,
 }
 
 impl Programs {
@@ -89,7 +133,6 @@ impl Programs {
         documents: cap_std::fs::Dir,
         http: reqwest::Client,
     ) -> Self {
-        let (loaded, compiled) = (Mutex::default(), Mutex::default());
         Programs {
             inner: Arc::new(Inner {
                 sandbox,
@@ -97,8 +140,10 @@ impl Programs {
                 catalog,
                 documents,
                 http,
-                loaded,
-                compiled,
+                loaded: Mutex::new(Recent::new(MAX_LOADED)),
+                compiled: Mutex::new(Recent::new(MAX_LOADED)),
+                fetched: Mutex::new(Recent::new(MAX_FETCHED)),
+                compiling: Default::default(),
             }),
         }
     }
@@ -139,31 +184,47 @@ impl Programs {
                 let reference = text
                     .parse::<Reference>()
                     .map_err(|e| Error::Name(text.clone(), e.to_string()))?;
-                self.deployed(tenant, &reference, memory)
+                let (this, tenant) = (self.clone(), tenant.clone());
+                blocking(&text, move || this.deployed(&tenant, &reference, memory)).await
             }
             config::ResolvedDocument::Script(name) => Err(Error::NoScript(name.to_string())),
             config::ResolvedDocument::File(path) => {
-                let full = format!("{tenant}/{path}");
-                let failed = |e: std::io::Error| Error::Fetch {
-                    url: format!("file:{path}"),
-                    why: e.to_string(),
-                };
-                let text = self.inner.documents.read_to_string(&full).map_err(failed)?;
-                let folder = match full.rsplit_once('/') {
-                    Some((folder, _)) => self.inner.documents.open_dir(folder).map_err(failed)?,
-                    None => self.inner.documents.try_clone().map_err(failed)?,
-                };
-                self.compile_and_load(path, &text, &Folder(folder), memory)
+                let (this, tenant, path) = (self.clone(), tenant.clone(), path.to_string());
+                let url = format!("file:{path}");
+                blocking(&url, move || this.file(&tenant, &path, memory)).await
             }
             config::ResolvedDocument::Http(url) => {
-                let text = self.fetch(url, timeout).await?;
-                self.compile_and_load(url, &text, &pointsman_scxml::NoFiles, memory)
+                let text = self.fetch(tenant, url, timeout).await?;
+                let (this, tenant, of) = (self.clone(), tenant.clone(), url.to_string());
+                let load = move || this.compile_and_load(&tenant, &of, &text, &pointsman_scxml::NoFiles, memory);
+                blocking(url, load).await
             }
         }
     }
 
-    async fn fetch(&self, url: &str, timeout: Duration) -> Result<String, Error> {
+    fn file(&self, tenant: &Tenant, path: &str, memory: usize) -> Result<Found, Error> {
+        let full = format!("{tenant}/{path}");
+        let failed = |e: std::io::Error| Error::Fetch {
+            url: format!("file:{path}"),
+            why: e.to_string(),
+        };
+        let text = read_text(&self.inner.documents, &full).map_err(failed)?;
+        let folder = match full.rsplit_once('/') {
+            Some((folder, _)) => self.inner.documents.open_dir(folder).map_err(failed)?,
+            None => self.inner.documents.try_clone().map_err(failed)?,
+        };
+        self.compile_and_load(tenant, path, &text, &Folder(folder), memory)
+    }
+
+    /// The text at a URL, for as long as its server's `Cache-Control: max-age` (RFC 9111, 5.2.2.1) says, from memory.
+    async fn fetch(&self, tenant: &Tenant, url: &str, timeout: Duration) -> Result<Arc<str>, Error> {
         let failed = |why: String| Error::Fetch { url: url.into(), why };
+        let key = (tenant.clone(), url.to_owned());
+        let asked = Instant::now();
+        let known = lock(&self.inner.fetched).get(&key);
+        if let Some(fresh) = known.filter(|f| asked < f.until) {
+            return Ok(fresh.text);
+        }
         let answer = self
             .inner
             .http
@@ -173,6 +234,18 @@ impl Programs {
             .await
             .map_err(|e| failed(e.to_string()))?;
         let mut answer = answer.error_for_status().map_err(|e| failed(e.to_string()))?;
+        let configured = reqwest::Url::parse(url).map_err(|e| failed(e.to_string()))?;
+        if !same_server(&configured, answer.url()) {
+            let why = format!(
+                "it redirects to {}, another server: configure that address if its documents are to be run",
+                answer.url().origin().ascii_serialization()
+            );
+            return Err(failed(why));
+        }
+        if !answer.status().is_success() {
+            return Err(failed(format!("the server answers {}", answer.status())));
+        }
+        let fresh_for = fresh_for(answer.headers());
         let mut bytes = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(|e| failed(e.to_string()))? {
             if bytes.len() + chunk.len() > MAX_DOCUMENT {
@@ -180,32 +253,63 @@ impl Programs {
             }
             bytes.extend_from_slice(&chunk);
         }
-        String::from_utf8(bytes).map_err(|_| failed("the document is not UTF-8".into()))
+        let text = String::from_utf8(bytes).map_err(|_| failed("the document is not UTF-8".into()))?;
+        let text: Arc<str> = text.into();
+        if let Some(fresh_for) = fresh_for {
+            let weight = text.len() + key.1.len();
+            let fresh = Fresh {
+                text: text.clone(),
+                until: asked + fresh_for,
+            };
+            lock(&self.inner.fetched).insert(key, fresh, weight);
+        }
+        Ok(text)
     }
 
-    fn compile_and_load(&self, url: &str, text: &str, files: &dyn Resolver, memory: usize) -> Result<Found, Error> {
-        let name = name_of(url);
-        let key = Digest(sha2::Sha256::digest([url.as_bytes(), &[0], text.as_bytes()].concat()).into());
-        let known = lock(&self.inner.compiled).get(&key).copied();
-        let strategy = match known.and_then(|d| self.cached(&d)) {
-            Some(s) => s,
+    fn compile_and_load(
+        &self,
+        tenant: &Tenant,
+        url: &str,
+        text: &str,
+        files: &dyn Resolver,
+        memory: usize,
+    ) -> Result<Found, Error> {
+        let key = document_key(tenant, url, text);
+        // A burst of calls after a change compiles once: the others wait here for the first.
+        let _one_at_a_time = lock(&self.inner.compiling[usize::from(key.0[0]) % COMPILING]);
+        let strategy = match self.made(&key, files) {
+            Some(strategy) => strategy,
             None => {
-                let compiled = self.compile(url, text, files)?;
+                let recording = Recording {
+                    files,
+                    reads: RefCell::default(),
+                };
+                let compiled = self.compile(url, text, &recording)?;
                 let strategy = self.load(&compiled.component)?;
-                let mut known = lock(&self.inner.compiled);
-                if known.len() >= MAX_LOADED {
-                    known.clear();
-                }
-                known.insert(key, strategy.digest());
+                let made = Made {
+                    component: strategy.digest(),
+                    reads: recording.reads.into_inner(),
+                };
+                lock(&self.inner.compiled).insert(key, Arc::new(made), 1);
                 strategy
             }
         };
         Ok(Found {
-            name,
+            name: name_of(url),
             version: 0,
             component: strategy.digest(),
             program: self.program(strategy, memory),
         })
+    }
+
+    /// What the document was compiled to, if it is still loaded and every include still reads the same.
+    fn made(&self, key: &Digest, files: &dyn Resolver) -> Option<Strategy> {
+        let made = lock(&self.inner.compiled).get(key)?;
+        let same = |r: &ReadFile| digest_of(&files.read(&r.base, &r.reference)) == r.digest;
+        if !made.reads.iter().all(same) {
+            return None;
+        }
+        self.cached(&made.component)
     }
 
     /// Compiles a document.
@@ -250,14 +354,8 @@ impl Programs {
             },
             other => other?,
         };
-        let mut loaded = lock(&self.inner.loaded);
-        if loaded.len() >= MAX_LOADED
-            && let Some(oldest) = loaded.iter().min_by_key(|(_, (_, used))| *used).map(|(d, _)| *d)
-        {
-            loaded.remove(&oldest);
-        }
-        let now = loaded.values().map(|(_, used)| *used).max().unwrap_or(0) + 1;
-        loaded.insert(Digest(sha2::Sha256::digest(component).into()), (strategy.clone(), now));
+        let digest = Digest(sha2::Sha256::digest(component).into());
+        lock(&self.inner.loaded).insert(digest, strategy.clone(), 1);
         Ok(strategy)
     }
 
@@ -270,11 +368,7 @@ impl Programs {
     }
 
     fn cached(&self, digest: &Digest) -> Option<Strategy> {
-        let mut loaded = lock(&self.inner.loaded);
-        let newest = loaded.len() as u64;
-        let (strategy, used) = loaded.get_mut(digest)?;
-        *used = (*used).max(newest);
-        Some(strategy.clone())
+        lock(&self.inner.loaded).get(digest)
     }
 
     fn program(&self, strategy: Strategy, memory: usize) -> Arc<dyn runtime::Program> {
@@ -289,6 +383,152 @@ impl Programs {
 /// A panic while one of these is held leaves the maps as they were.
 fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
     m.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Compiling takes tens of milliseconds and reads files: off the asynchronous threads, which carry all calls.
+async fn blocking<T: Send + 'static>(
+    url: &str,
+    f: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    tokio::task::spawn_blocking(f).await.unwrap_or_else(|e| {
+        Err(Error::Fetch {
+            url: url.into(),
+            why: e.to_string(),
+        })
+    })
+}
+
+/// Values by key, of which the least recently used make room for new ones.
+struct Recent<K, V> {
+    entries: HashMap<K, Entry<V>>,
+    /// Counts insertions and uses: the stamp of the last one.
+    uses: u64,
+    weight: usize,
+    most: usize,
+}
+
+struct Entry<V> {
+    value: V,
+    used: u64,
+    weight: usize,
+}
+
+impl<K: Hash + Eq + Clone, V: Clone> Recent<K, V> {
+    /// Holds values whose weights add up to `most`.
+    fn new(most: usize) -> Self {
+        Recent {
+            entries: HashMap::new(),
+            uses: 0,
+            weight: 0,
+            most,
+        }
+    }
+
+    fn get(&mut self, key: &K) -> Option<V> {
+        let entry = self.entries.get_mut(key)?;
+        self.uses += 1;
+        entry.used = self.uses;
+        Some(entry.value.clone())
+    }
+
+    fn insert(&mut self, key: K, value: V, weight: usize) {
+        self.remove(&key);
+        if weight > self.most {
+            return;
+        }
+        while self.weight + weight > self.most {
+            let oldest = self.entries.iter().min_by_key(|(_, e)| e.used).map(|(k, _)| k.clone());
+            let Some(oldest) = oldest else { break };
+            self.remove(&oldest);
+        }
+        self.uses += 1;
+        self.weight += weight;
+        let used = self.uses;
+        self.entries.insert(key, Entry { value, used, weight });
+    }
+
+    fn remove(&mut self, key: &K) {
+        if let Some(gone) = self.entries.remove(key) {
+            self.weight -= gone.weight;
+        }
+    }
+}
+
+/// Names what is compiled. With the tenant: the same reference names another file for another tenant.
+fn document_key(tenant: &Tenant, url: &str, text: &str) -> Digest {
+    let mut hash = sha2::Sha256::new();
+    for part in [tenant.as_str(), url, text] {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    Digest(hash.finalize().into())
+}
+
+fn digest_of(read: &Result<(String, String), ResolveError>) -> Option<Digest> {
+    let (url, text) = read.as_ref().ok()?;
+    let mut hash = sha2::Sha256::new();
+    hash.update((url.len() as u64).to_le_bytes());
+    hash.update(url);
+    hash.update(text);
+    Some(Digest(hash.finalize().into()))
+}
+
+/// A resolver that notes what was read through it.
+struct Recording<'a> {
+    files: &'a dyn Resolver,
+    reads: RefCell<Vec<ReadFile>>,
+}
+
+impl Resolver for Recording<'_> {
+    fn read(&self, base: &str, reference: &str) -> Result<(String, String), ResolveError> {
+        let read = self.files.read(base, reference);
+        self.reads.borrow_mut().push(ReadFile {
+            base: base.into(),
+            reference: reference.into(),
+            digest: digest_of(&read),
+        });
+        read
+    }
+}
+
+/// Same host and port, and not from https down to http: a redirect must not lead to a server that nobody configured.
+pub(crate) fn same_server(configured: &reqwest::Url, other: &reqwest::Url) -> bool {
+    let upgrade = configured.scheme() == "http" && other.scheme() == "https";
+    configured.host() == other.host()
+        && (configured.scheme() == other.scheme() && configured.port() == other.port()
+            || upgrade && other.port().is_none())
+}
+
+/// How long the answer may be used again; `None`: not at all (RFC 9111, 5.2.2 and 4.2.3).
+fn fresh_for(headers: &reqwest::header::HeaderMap) -> Option<Duration> {
+    let mut max_age = None;
+    for value in headers.get_all(reqwest::header::CACHE_CONTROL) {
+        for directive in value.to_str().ok()?.split(',') {
+            let (name, value) = directive.trim().split_once('=').unwrap_or((directive.trim(), ""));
+            match name.to_ascii_lowercase().as_str() {
+                "no-store" | "no-cache" => return None,
+                "max-age" => max_age = Some(value.trim_matches('"').parse().ok()?),
+                _ => {}
+            }
+        }
+    }
+    let age = headers
+        .get(reqwest::header::AGE)
+        .and_then(|v| v.to_str().ok()?.parse().ok());
+    let left = Duration::from_secs(max_age?).checked_sub(Duration::from_secs(age.unwrap_or(0)))?;
+    Some(left.min(MAX_FRESH)).filter(|left| !left.is_zero())
+}
+
+/// Reads a text file of at most [`MAX_DOCUMENT`] bytes.
+fn read_text(dir: &cap_std::fs::Dir, path: &str) -> std::io::Result<String> {
+    let mut text = String::new();
+    dir.open(path)?
+        .take(MAX_DOCUMENT as u64 + 1)
+        .read_to_string(&mut text)?;
+    if text.len() > MAX_DOCUMENT {
+        return Err(std::io::Error::other(format!("it is larger than {MAX_DOCUMENT} bytes")));
+    }
+    Ok(text)
 }
 
 /// A name for a document that was not deployed: the last part of its URL.
@@ -319,7 +559,7 @@ struct Folder(cap_std::fs::Dir);
 impl Resolver for Folder {
     fn read(&self, _: &str, reference: &str) -> Result<(String, String), ResolveError> {
         let path = reference.strip_prefix("file:").unwrap_or(reference);
-        match self.0.read_to_string(path) {
+        match read_text(&self.0, path) {
             Ok(text) => Ok((path.to_owned(), text)),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Err(ResolveError::NotFound { resolved: path.into() }),
             Err(e) => Err(ResolveError::Failed {
@@ -333,4 +573,183 @@ impl Resolver for Folder {
 /// The includes of an upload, as a resolver.
 pub(crate) fn uploaded(files: &BTreeMap<String, String>) -> pointsman_scxml::MapResolver {
     pointsman_scxml::MapResolver::new(files.iter().map(|(name, text)| (name.clone(), text.clone())))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test's panic is its answer")]
+
+    use super::*;
+    use axum::http::header::CACHE_CONTROL;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    const DOCUMENT: &str = r#"<scxml xmlns="http://www.w3.org/2005/07/scxml" version="1.0" datamodel="ecmascript">
+        <datamodel><data id="t" src="t.json"/></datamodel><final/></scxml>"#;
+
+    const TIMEOUT: Duration = Duration::from_secs(10);
+
+    struct World {
+        folder: tempfile::TempDir,
+        programs: Programs,
+    }
+
+    impl World {
+        fn new() -> World {
+            // The tests of one process share it: only the first one's call succeeds.
+            let _already = rustls::crypto::ring::default_provider().install_default();
+            let folder = tempfile::tempdir().unwrap();
+            let dir = cap_std::fs::Dir::open_ambient_dir(folder.path(), cap_std::ambient_authority()).unwrap();
+            let options = pointsman_sandbox::Options {
+                sessions: 2,
+                ..pointsman_sandbox::Options::default()
+            };
+            let sandbox = Sandbox::new(options, None).unwrap();
+            let compiler = Compiler::new(sandbox.clone(), pointsman_compiler::Limits::default());
+            let programs = Programs::new(
+                sandbox,
+                compiler,
+                Arc::new(catalog::Memory::default()),
+                dir,
+                reqwest::Client::new(),
+            );
+            World { folder, programs }
+        }
+
+        fn write(&self, path: &str, text: &str) {
+            let path = self.folder.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+
+        fn file(&self, tenant: &str) -> Digest {
+            let found = self.programs.file(&tenant.parse().unwrap(), "r.scxml", 1 << 20);
+            found.unwrap().component
+        }
+    }
+
+    #[test]
+    fn a_tenants_includes_are_its_own_and_a_changed_one_is_compiled_again() {
+        let world = World::new();
+        for (tenant, target) in [("acme", "1"), ("globex", "2")] {
+            world.write(&format!("{tenant}/r.scxml"), DOCUMENT);
+            world.write(&format!("{tenant}/t.json"), target);
+        }
+        let acme = world.file("acme");
+        let globex = world.file("globex");
+        assert_ne!(acme, globex, "the same text, another include");
+        assert_eq!(world.file("acme"), acme);
+        let text = |digest| lock(&world.programs.inner.loaded).get(&digest).is_some();
+        assert!(text(acme) && text(globex));
+
+        world.write("acme/t.json", "3");
+        let changed = world.file("acme");
+        assert_ne!(changed, acme, "the change was noticed");
+        assert_eq!(world.file("globex"), globex);
+        world.write("acme/t.json", "1");
+        assert_eq!(world.file("acme"), acme);
+    }
+
+    #[test]
+    fn the_least_recently_used_makes_room() {
+        let mut recent = Recent::new(3);
+        for i in 0..3 {
+            recent.insert(i, i, 1);
+        }
+        // Used often and long ago is what the old stamp took for never.
+        for i in 3..20 {
+            assert_eq!(recent.get(&0), Some(0));
+            recent.insert(i, i, 1);
+        }
+        assert_eq!(recent.entries.len(), 3);
+        assert_eq!(
+            [recent.get(&0), recent.get(&17), recent.get(&19)],
+            [Some(0), None, Some(19)]
+        );
+        recent.insert(100, 100, 2);
+        assert_eq!(
+            (recent.get(&19), recent.get(&100), recent.weight),
+            (Some(19), Some(100), 3)
+        );
+        recent.insert(100, 101, 4);
+        assert_eq!((recent.get(&100), recent.weight), (None, 1));
+    }
+
+    #[test]
+    fn freshness_is_what_the_server_says() {
+        let of = |pairs: &[(&'static str, &'static str)]| {
+            let mut headers = reqwest::header::HeaderMap::new();
+            for (name, value) in pairs {
+                headers.append(*name, value.parse().unwrap());
+            }
+            fresh_for(&headers).map(|d| d.as_secs())
+        };
+        assert_eq!(of(&[]), None);
+        assert_eq!(of(&[("cache-control", "private, Max-Age=60")]), Some(60));
+        assert_eq!(of(&[("cache-control", "max-age=60"), ("age", "50")]), Some(10));
+        assert_eq!(of(&[("cache-control", "max-age=60"), ("age", "60")]), None);
+        assert_eq!(
+            of(&[("cache-control", "max-age=60"), ("cache-control", "no-store")]),
+            None
+        );
+        assert_eq!(of(&[("cache-control", "no-cache, max-age=60")]), None);
+        assert_eq!(of(&[("cache-control", "max-age=soon")]), None);
+        assert_eq!(of(&[("cache-control", "max-age=99999999")]), Some(3600));
+    }
+
+    #[test]
+    fn another_host_port_or_a_weaker_scheme_is_another_server() {
+        let same = |a: &str, b: &str| same_server(&a.parse().unwrap(), &b.parse().unwrap());
+        assert!(same("http://a/x", "http://a/y"));
+        assert!(same("http://a/x", "https://a/x"));
+        assert!(same("https://a:443/x", "https://a/x"));
+        for (from, to) in [
+            ("http://a/x", "http://b/x"),
+            ("http://a/x", "http://a:8080/x"),
+            ("http://a/x", "https://a:8443/x"),
+            ("https://a/x", "http://a/x"),
+        ] {
+            assert!(!same(from, to), "{from} {to}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_url_is_fetched_once_while_it_is_fresh_and_never_from_another_server() {
+        let world = World::new();
+        let fetches = Arc::new(AtomicUsize::new(0));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = listener.local_addr().unwrap();
+        let other = format!("http://localhost:{}/fresh", at.port());
+        let counted = |cache: &'static str| {
+            let fetches = fetches.clone();
+            axum::routing::get(move || async move {
+                fetches.fetch_add(1, Ordering::Relaxed);
+                ([(CACHE_CONTROL, cache)], "<scxml/>")
+            })
+        };
+        let app = axum::Router::new()
+            .route("/fresh", counted("max-age=600"))
+            .route("/stale", counted("no-cache"))
+            .route(
+                "/away",
+                axum::routing::get(move || async move { axum::response::Redirect::to(&other) }),
+            );
+        let server = tokio::spawn(async move { axum::serve(listener, app).await });
+
+        let acme: Tenant = "acme".parse().unwrap();
+        let fetch = async |tenant: &Tenant, path: &str| {
+            let text = world
+                .programs
+                .fetch(tenant, &format!("http://{at}{path}"), TIMEOUT)
+                .await;
+            (text.map(|t| t.to_string()), fetches.load(Ordering::Relaxed))
+        };
+        assert_eq!(fetch(&acme, "/fresh").await.0.unwrap(), "<scxml/>");
+        assert_eq!(fetch(&acme, "/fresh").await.1, 1);
+        assert_eq!(fetch(&"globex".parse().unwrap(), "/fresh").await.1, 2);
+        fetch(&acme, "/stale").await.0.unwrap();
+        assert_eq!(fetch(&acme, "/stale").await.1, 4);
+        let away = fetch(&acme, "/away").await.0.unwrap_err().to_string();
+        assert!(away.contains("another server"), "{away}");
+        server.abort();
+    }
 }

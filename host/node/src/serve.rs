@@ -10,7 +10,7 @@ use crate::reload::Reloader;
 use crate::tls::Identity;
 use crate::{Error, certs, demo, reload};
 use arc_swap::ArcSwap;
-use pointsman_api::security::{JsonLines, KeyRing};
+use pointsman_api::security::{ApiKey, JsonLines, KeyRing, Keys};
 use pointsman_compiler::{Compiler, Limits};
 use pointsman_config::{self as config, Config, Protocol, Transport};
 use pointsman_sandbox::{Sandbox, Workers, WorkersOptions};
@@ -23,6 +23,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
+use tokio::task::{JoinHandle, JoinSet};
+
+/// Sets up the process's log as the configuration says: at the start, and when it has changed.
+pub type ApplyLog = fn(&config::Log);
 
 /// How to run a node.
 #[derive(Clone, Debug)]
@@ -33,6 +37,8 @@ pub struct Options {
     pub data: PathBuf,
     /// Deploy the sample strategies, make an API key, and write `client.toml` for the command line.
     pub demo: bool,
+    /// Called with `[application.log]`; `None` where somebody else decides what is logged.
+    pub apply_log: Option<ApplyLog>,
 }
 
 /// Events of the link that may wait; while the queue is full new calls are refused with 503.
@@ -40,6 +46,9 @@ const MAX_LINK_EVENTS: usize = 16_384;
 
 /// How long sessions may take to end once the node is asked to stop.
 const DRAIN: Duration = Duration::from_secs(5);
+
+/// Id of the key that [`demo::set_up`] adds to those of the configuration.
+const DEMO_KEY: &str = "demo";
 
 /// Share of a session's memory that its scripts may take: the rest is the engine's own.
 const SCRIPT_SHARE: (u64, u64) = (3, 4);
@@ -53,6 +62,9 @@ pub async fn serve(options: Options) -> Result<(), Error> {
     let _already = rustls::crypto::ring::default_provider().install_default();
     // Everything is read and checked before a port opens.
     let config = reload::read(options.config.as_deref())?;
+    if let Some(apply) = options.apply_log {
+        apply(&config.application.log);
+    }
     let data = Data::open(&options.data)?;
     let identities = identities(&config, &options, &data)?;
     let sandbox = sandbox(&config, &data)?;
@@ -83,22 +95,33 @@ pub async fn serve(options: Options) -> Result<(), Error> {
     let link = bind_link(&config.load(), &identities, events).await?;
     let listeners = bind_http(&config.load())?;
     let mut bound: Vec<String> = listeners.iter().map(|(_, a)| format!("https://{a}")).collect();
-    let mut reloader = Reloader::new(options.config.clone(), config.clone(), keys.clone(), identities.clone());
-    let mut tasks = tokio::task::JoinSet::new();
-    let link = link.map(|(link, handle)| {
+    let mut reloader = Reloader::new(
+        options.config.clone(),
+        config.clone(),
+        keys.clone(),
+        identities.clone(),
+        options.apply_log,
+    );
+    let mut tasks = JoinSet::new();
+    let mut link = link.map(|(link, handle)| {
         bound.extend(
             link.addresses()
                 .iter()
                 .map(|b| format!("sip {:?} {}", b.protocol, b.address).to_lowercase()),
         );
         reloader.link(handle.clone());
-        tokio::spawn(Calls::pump(requests, handle));
-        tokio::spawn(calls.clone().run(receiver));
         let mut stopped = stopped.clone();
-        tokio::spawn(link.run(async move {
+        let link = tokio::spawn(link.run(async move {
             // The sender lives as long as this function: an error is as good as a stop.
             let _stopped = stopped.wait_for(|s| *s).await;
-        }))
+        }));
+        let mut helpers = JoinSet::new();
+        helpers.spawn(Calls::pump(requests, handle));
+        helpers.spawn(calls.clone().run(receiver));
+        LinkTasks {
+            link: Some(link),
+            helpers,
+        }
     });
 
     let mut registry = prometheus_client::registry::Registry::with_prefix("pointsman");
@@ -120,6 +143,12 @@ pub async fn serve(options: Options) -> Result<(), Error> {
         true => Some(demo::set_up(&backend, &keys, &data, &listeners)?),
         false => None,
     };
+    if options.demo
+        && let Some(key) = keys.find(DEMO_KEY)
+    {
+        // It is in no file, and must outlive a reload.
+        reloader.keep(ApiKey::clone(&key));
+    }
     let router = pointsman_api::router(
         Arc::new(Shared(backend)),
         keys,
@@ -136,14 +165,23 @@ pub async fn serve(options: Options) -> Result<(), Error> {
     }
     tokio::spawn(reloader.run(stopped.clone()));
     ready.store(true, Ordering::Relaxed);
-    tracing::info!(bound = bound.join(", "), "pointsman is ready");
+    let name = config.load().application.name.to_string();
+    tracing::info!(name, bound = bound.join(", "), "pointsman is ready");
     if let Some(text) = welcome {
         demo::say(&text);
     }
 
-    signal().await?;
-    tracing::info!("stopping: no new calls and sessions; send the signal again to stop at once");
+    let broken = tokio::select! {
+        asked = signal() => { asked?; None }
+        error = ended(&mut link, &mut tasks) => Some(error),
+    };
     ready.store(false, Ordering::Relaxed);
+    match &broken {
+        None => tracing::info!("stopping: no new calls and sessions; send the signal again to stop at once"),
+        Some(error) => {
+            tracing::error!(%error, "a part of the server has ended: no calls can be routed any more, stopping");
+        }
+    }
     // Nobody listens any more only when the tasks have ended already.
     let _ = stop.send(true);
     let graceful = async {
@@ -154,21 +192,78 @@ pub async fn serve(options: Options) -> Result<(), Error> {
         handle.graceful_shutdown(Some(DRAIN));
         while tasks.join_next().await.is_some() {}
         if let Some(link) = link {
-            report(link.await);
+            link.stopped().await;
         }
     };
     tokio::select! {
         () = graceful => tracing::info!("stopped"),
         again = signal() => { again?; tracing::warn!("stopped at once"); }
     }
-    Ok(())
+    broken.map_or(Ok(()), Err)
 }
 
-fn report(ended: Result<Result<(), sip::Error>, tokio::task::JoinError>) {
-    match ended {
-        Ok(Ok(())) => {}
-        Ok(Err(e)) => tracing::error!(error = %e, "the link stopped"),
-        Err(e) => tracing::error!(error = %e, "the link's task failed"),
+/// The link and the tasks between it and the sessions: without any of them no call is routed.
+struct LinkTasks {
+    /// `None` once it has ended.
+    link: Option<JoinHandle<Result<(), sip::Error>>>,
+    helpers: JoinSet<()>,
+}
+
+impl LinkTasks {
+    /// Until one of them ends before it is asked to.
+    async fn ended(&mut self) -> Error {
+        let LinkTasks { link, helpers } = self;
+        let of_link = async {
+            match link.as_mut() {
+                Some(link) => link.await,
+                None => std::future::pending().await,
+            }
+        };
+        let ended = tokio::select! {
+            ended = of_link => {
+                self.link = None;
+                ended
+            }
+            Some(ended) = helpers.join_next() => ended.map(Ok),
+        };
+        match ended {
+            Ok(Ok(())) => Error::Link(sip::Error::Closed),
+            Ok(Err(e)) => Error::Link(e),
+            Err(e) => std::io::Error::other(format!("a task of the SIP link failed: {e}")).into(),
+        }
+    }
+
+    /// Until the link has answered its last calls, once the node stops.
+    async fn stopped(self) {
+        match self.link {
+            None => {}
+            Some(link) => match link.await {
+                Ok(Ok(())) => {}
+                Ok(Err(e)) => tracing::error!(error = %e, "the link stopped"),
+                Err(e) => tracing::error!(error = %e, "the link's task failed"),
+            },
+        }
+    }
+}
+
+/// Until the link or a REST server ends before it is asked to.
+async fn ended(link: &mut Option<LinkTasks>, http: &mut JoinSet<std::io::Result<()>>) -> Error {
+    let of_link = async {
+        match link {
+            Some(link) => link.ended().await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        error = of_link => error,
+        Some(ended) = http.join_next() => {
+            let why = match ended {
+                Ok(Ok(())) => "it was closed".into(),
+                Ok(Err(e)) => e.to_string(),
+                Err(e) => e.to_string(),
+            };
+            std::io::Error::other(format!("the REST server has ended: {why}")).into()
+        }
     }
 }
 
@@ -254,6 +349,10 @@ fn start_runtime(config: &Config, workers: &Workers, calls: &Calls) -> Result<ru
         },
         lanes: workers.lanes(),
         max_live: a.sandbox.max_live_sessions as usize,
+        max_live_per_tenant: a
+            .sandbox
+            .max_live_sessions_per_tenant
+            .unwrap_or(a.sandbox.max_live_sessions) as usize,
         ..runtime::Options::default()
     };
     let services = runtime::Services {
@@ -268,7 +367,7 @@ fn start_runtime(config: &Config, workers: &Workers, calls: &Calls) -> Result<ru
     Ok(runtime::Runtime::new(options, services)?)
 }
 
-/// One link for all SIP ports: a number may be at one switch of a port only, so it finds its tenant by itself.
+/// One link for all SIP ports: a number and the host of the Request-URI find their switch, and through it the tenant.
 async fn bind_link(
     config: &Config,
     identities: &Identities,
@@ -285,7 +384,7 @@ async fn bind_link(
     }
     let mut options = sip::Options {
         name: "sip".into(),
-        user_data_in: Vec::new(),
+        max_pending_calls: config.application.orchestration.max_pending_calls as usize,
         ..sip::Options::default()
     };
     for port in &ports {
@@ -298,31 +397,11 @@ async fn bind_link(
             protocol,
             address: port.address,
         });
-        if let Some(limits) = config.sip_limits(port) {
-            options.max_message = limits.max_message_size.0 as usize;
-            options.max_headers = limits.max_header_count as usize;
-            options.max_transactions_per_source = limits.max_transactions_per_source as usize;
-        }
     }
-    for switch in &config.switches {
-        let s = &switch.sip;
-        let add = |list: &mut Vec<String>, name: String| {
-            if !list.contains(&name) {
-                list.push(name);
-            }
-        };
-        s.headers_in
-            .iter()
-            .for_each(|h| add(&mut options.user_data_in, h.to_string()));
-        s.headers_out
-            .iter()
-            .for_each(|h| add(&mut options.user_data_out, h.to_string()));
-        if s.user_to_user_in {
-            add(&mut options.user_data_in, "User-to-User".into());
-        }
-        if s.user_to_user_out {
-            add(&mut options.user_data_out, "User-to-User".into());
-        }
+    if let Some(limits) = config.sip_limits() {
+        options.max_message = limits.max_message_size.0 as usize;
+        options.max_headers = limits.max_header_count as usize;
+        options.max_transactions_per_source = limits.max_transactions_per_source as usize;
     }
     let sip_identity = identities.sip.clone();
     let tls: sip::TlsConfig = Arc::new(move || sip_identity.current());
@@ -366,4 +445,32 @@ async fn signal() -> std::io::Result<()> {
         _ = terminate.recv() => {}
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tasks() -> LinkTasks {
+        LinkTasks {
+            link: Some(tokio::spawn(std::future::pending())),
+            helpers: JoinSet::new(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_link_or_a_helper_that_ends_or_panics_is_noticed() {
+        let mut over = tasks();
+        over.link = Some(tokio::spawn(async { Err(sip::Error::EventsClosed) }));
+        assert!(matches!(over.ended().await, Error::Link(sip::Error::EventsClosed)));
+        over.stopped().await;
+
+        let mut ended = tasks();
+        ended.helpers.spawn(async {});
+        assert!(matches!(ended.ended().await, Error::Link(sip::Error::Closed)));
+
+        let mut broken = tasks();
+        broken.helpers.spawn(async { panic!("on purpose") });
+        assert!(broken.ended().await.to_string().contains("panicked"));
+    }
 }

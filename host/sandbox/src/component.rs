@@ -209,6 +209,25 @@ fn section(bytes: &[u8], at: usize) -> Option<(u8, usize, usize)> {
     None
 }
 
+/// A component of the contract with code of its own, for tests: `core` stands where an image's component imports the
+/// engine, and the answers of `read` are put at `answers`.
+#[cfg(test)]
+pub fn with_own_code(core: &str, pages: u64, answers: u32) -> Vec<u8> {
+    let text = text(pages);
+    let from = text.find("(import \"engine\"").unwrap();
+    let to = text.find("(import \"pointsman:strategy/types").unwrap();
+    let ret = format!(
+        r#"(core module $Ret (import "s" "memory" (memory {pages}))
+             (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const {answers})))"#
+    );
+    wat::parse_str(format!(
+        "{}(core module $E {core})\n{ret}\n{}",
+        &text[..from],
+        &text[to..]
+    ))
+    .unwrap()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

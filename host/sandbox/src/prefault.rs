@@ -13,6 +13,10 @@ const PAGE: usize = 4096;
 /// Clean pages between two dirty ones that are taken along: one call less is worth them.
 const BRIDGE: usize = 4;
 
+/// Most that is populated for a session before it starts, bytes: what a start writes is far less, and a strategy that
+/// fills megabytes at once must not make every session of its kind pay for them when it has not even begun.
+const MAX_BYTES: usize = 256 << 10;
+
 /// Ranges of pages, as byte offsets.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct HotPages(Vec<Range<usize>>);
@@ -26,7 +30,8 @@ impl HotPages {
     /// Makes them the session's own.
     pub fn populate(&self, (base, len): (NonNull<u8>, usize)) {
         for range in self.0.iter().filter(|r| r.end <= len) {
-            // SAFETY: the range lies in this instance's memory; populating changes no byte of it.
+            // SAFETY: `base` and `len` are those of a live instance's memory, whose store the caller holds exclusively;
+            // the range lies within, and populating changes no byte of it.
             unsafe {
                 libc::madvise(
                     base.as_ptr().add(range.start).cast(),
@@ -56,6 +61,7 @@ fn dirty_pages(base: usize, len: usize) -> std::io::Result<Vec<usize>> {
         .collect())
 }
 
+/// The first pages, [`MAX_BYTES`] of them at most.
 fn ranges(pages: &[usize]) -> Vec<Range<usize>> {
     let mut out: Vec<Range<usize>> = Vec::new();
     for page in pages {
@@ -64,6 +70,12 @@ fn ranges(pages: &[usize]) -> Vec<Range<usize>> {
             _ => out.push(page * PAGE..(page + 1) * PAGE),
         }
     }
+    let mut left = MAX_BYTES;
+    for range in &mut out {
+        range.end = range.end.min(range.start + left);
+        left -= range.len();
+    }
+    out.retain(|range| !range.is_empty());
     out
 }
 
@@ -75,5 +87,13 @@ mod tests {
     fn near_pages_become_one_range() {
         assert_eq!(ranges(&[]), []);
         assert_eq!(ranges(&[1, 2, 5, 20]), [PAGE..6 * PAGE, 20 * PAGE..21 * PAGE]);
+    }
+
+    #[test]
+    fn no_more_than_the_bound_is_populated() {
+        let most = MAX_BYTES / PAGE;
+        let pages: Vec<usize> = (0..10).chain(100..100 + most).chain(1000..1010).collect();
+        let ranges = ranges(&pages);
+        assert_eq!(ranges, [0..10 * PAGE, 100 * PAGE..(90 + most) * PAGE]);
     }
 }

@@ -9,7 +9,7 @@
 //! host; an S is data only.
 
 use crate::image;
-use pointsman_contract::Digest;
+use pointsman_contract::{Digest, MAX_READ_ANSWER};
 use sha2::{Digest as _, Sha256};
 use wasm_encoder as enc;
 use wasmparser::{DataKind, Operator, Parser, Payload, TypeRef};
@@ -88,14 +88,29 @@ pub fn split(wasm: &[u8]) -> Result<Split, String> {
             .copy_from_slice(&data);
     }
     let empty = image::write(&memory, &digest);
+    let ret_area = facts.ret_area.ok_or("it does not export RET_AREA")?;
+    let stack_pointer = facts.stack_pointer.ok_or("it has no stack pointer")?;
+    check_ret_area(ret_area, stack_pointer, &memory)?;
     Ok(Split {
         engine,
         empty,
         digest,
         pages: facts.pages,
-        stack_pointer: facts.stack_pointer.ok_or("it has no stack pointer")?,
-        ret_area: facts.ret_area.ok_or("it does not export RET_AREA")?,
+        stack_pointer,
+        ret_area,
     })
+}
+
+/// The buffer for answers must hold the largest one, [`MAX_READ_ANSWER`] bytes: the module `ret` gives it out for as much.
+/// A module does not say how large a static is, so what can be seen is checked here (that much room, above the stack,
+/// zero, within the memory), and a test compares the engine's own constant.
+fn check_ret_area(ret_area: u32, stack_pointer: i32, memory: &[u8]) -> Result<(), String> {
+    let from = ret_area as usize;
+    match memory.get(from..from + MAX_READ_ANSWER) {
+        _ if from < stack_pointer as usize || from % 8 != 0 => Err("RET_AREA lies in the stack".into()),
+        Some(room) if room.iter().all(|b| *b == 0) => Ok(()),
+        _ => Err(format!("RET_AREA has no room for {MAX_READ_ANSWER} bytes")),
+    }
 }
 
 /// Puts a strategy's memory back into the engine: one core module that needs nobody else's engine.
@@ -257,6 +272,21 @@ mod tests {
         assert!(s.pages > 0 && s.stack_pointer == 262_144 && s.ret_area > 0);
         // Compiled with E, an image must be accepted as E's own.
         image::check(&s.empty, &s.digest, 256).unwrap();
+    }
+
+    #[test]
+    fn the_engines_buffer_for_answers_is_as_large_as_the_largest_answer() {
+        let source = include_str!("../../../guest-sdk/engine/src/host_data.rs");
+        assert_eq!(MAX_READ_ANSWER, 32 << 10);
+        assert!(source.contains("const CAPACITY: usize = 32 << 10;"));
+        assert!(source.contains("static mut RET_AREA: [u64; CAPACITY / 8]"));
+        let mut memory = vec![0; 3 * MAX_READ_ANSWER];
+        let check = |at: usize, memory: &[u8]| check_ret_area(at as u32, 1024, memory).is_ok();
+        assert!(check(2 * MAX_READ_ANSWER, &memory));
+        assert!(!check(2 * MAX_READ_ANSWER + 8, &memory), "beyond the end");
+        assert!(!check(512, &memory), "in the stack");
+        memory[MAX_READ_ANSWER] = 1;
+        assert!(!check(1024, &memory), "the engine's data begin within");
     }
 
     #[test]

@@ -36,6 +36,7 @@ mod xml;
 
 pub use diagnostic::{Diagnostic, Errors, Severity, render};
 pub use model::Document;
+pub use reader::in_predicate;
 pub use resolver::{MapResolver, NoFiles, ResolveError, Resolver};
 
 use reader::Reader;

@@ -38,7 +38,7 @@ fn character_at(document: &Document, at: pointsman_scxml::model::Position) -> ch
 
 #[test]
 fn states_keep_their_order_and_get_ids_that_no_author_can_give() {
-    let document = document("<state><final/><parallel id='p'/></state><final id='f'/>");
+    let document = document("<state><final/><parallel id='p'><state id='q'/></parallel></state><final id='f'/>");
     let outer = &document.states[0];
     assert_eq!((outer.id.as_str(), outer.named), ("$1", false));
     assert_eq!(

@@ -66,8 +66,15 @@ fn each_rule_of_the_standard_is_kept() {
             &["conflicting-initial"],
         ),
         // 3.4 parallel
-        ("<parallel><final/></parallel>", &["misplaced-element"]),
-        ("<parallel><initial/></parallel>", &["misplaced-element"]),
+        ("<parallel/>", &["empty-parallel"]),
+        (
+            "<parallel><final/></parallel>",
+            &["empty-parallel", "misplaced-element"],
+        ),
+        (
+            "<parallel><initial/></parallel>",
+            &["empty-parallel", "misplaced-element"],
+        ),
         // 3.5 transition
         ("<state><transition/></state>", &["missing-attribute"]),
         ("<state><transition event=' '/></state>", &["empty-attribute"]),
@@ -301,4 +308,56 @@ fn two_data_of_one_id_are_one_variable_which_is_said() {
         .map(|found| (found.code, found.hint.as_deref()))
         .collect();
     assert_eq!(found, [("duplicate-data", Some("the first is on line 1"))]);
+}
+
+#[test]
+fn includes_are_refused_rather_than_dropped() {
+    let include = "<xi:include xmlns:xi='http://www.w3.org/2001/XInclude' href='a.xml'/>";
+    for body in [
+        format!("<final/>{include}"),
+        format!("<state>{include}</state>"),
+        format!("<state><onentry>{include}</onentry></state>"),
+    ] {
+        assert_eq!(codes(&body), ["unsupported"], "{body}");
+    }
+}
+
+#[test]
+fn the_null_datamodel_has_no_expression_but_the_in_predicate() {
+    let null = |inside: &str| {
+        let text = format!(
+            "<scxml xmlns='http://www.w3.org/2005/07/scxml' xmlns:q='http://www.genesys.com/modules/queue' version='1.0' \
+             datamodel='null'><state id='s'>{inside}</state></scxml>"
+        );
+        read("main.scxml", &text, &NoFiles)
+            .err()
+            .map(|errors| errors.diagnostics.iter().map(|found| found.code).collect::<Vec<_>>())
+    };
+    for good in [
+        "<transition cond='In(s)' event='e'/>",
+        "<transition cond=\"In('s')\" event='e'/>",
+        "<onentry><log label='l' expr=\"'a text'\"/></onentry>",
+        "<transition cond=' In ( \"s\" ) ' event='e'/>",
+        "<onentry><if cond='In(s)'><raise event='e'/></if><send event='e' delay='1s'/></onentry>",
+    ] {
+        assert_eq!(null(good), None, "{good}");
+    }
+    for bad in [
+        "<transition cond='true' event='e'/>",
+        "<transition cond='In(s) || true' event='e'/>",
+        "<transition cond='In(s)+(1)' event='e'/>",
+        "<transition cond=\"In('s'\" event='e'/>",
+        "<transition cond='In()' event='e'/>",
+        "<onentry><log expr=\"'a' + 'b'\"/></onentry>",
+        "<transition cond='' event='e'/>",
+        "<onentry><if cond='1'/></onentry>",
+        "<onentry><log expr='1'/></onentry>",
+        "<onentry><send eventexpr='a'/></onentry>",
+        "<onentry><send event='e' namelist='a'/></onentry>",
+        "<onentry><send event='e' idlocation='a'/></onentry>",
+        "<onentry><cancel sendidexpr='a'/></onentry>",
+        "<onentry><send event='e'><content expr='1'/></send></onentry>",
+    ] {
+        assert_eq!(null(bad), Some(vec!["needs-datamodel"]), "{bad}");
+    }
 }

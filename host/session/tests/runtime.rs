@@ -6,7 +6,7 @@ mod common;
 use common::{PATIENCE, Script, Threads, World, act, send};
 use pointsman_contract::{Command, Ended, Event, EventKind, FailureCode, Request, Seq, SessionId};
 use pointsman_session::core;
-use pointsman_session::runtime::{Busy, Error, Executor, Filter, Job, Options, Page};
+use pointsman_session::runtime::{Busy, Error, Executor, Filter, Job, Options, Page, Position, RESERVED_EVENTS};
 use pointsman_store::{
     Acknowledge, Append, AppendError, Appended, Claimed, Journal, ReadError, Record, Unavailable, journal::Pending,
     memory,
@@ -136,6 +136,33 @@ fn a_full_queue_refuses_events_and_loses_none_that_it_accepted() {
     world.next_end();
     assert_eq!(handled.lock().unwrap().len(), accepted + 1);
     assert!(world.runtime.counters().queue_full.load(Ordering::Relaxed) >= 6);
+}
+
+#[test]
+fn what_a_link_reports_is_taken_when_the_queue_is_full_of_other_events() {
+    let session = core::Options {
+        max_waiting: 3,
+        ..core::Options::default()
+    };
+    let world = World::new(Options { session, ..options() });
+    let gate = Arc::new(Mutex::new(()));
+    let script = Script {
+        gate: Some(gate.clone()),
+        ..Script::default()
+    };
+    let handled = script.handled.clone();
+    let closed = gate.lock().unwrap();
+    let id = world.start(script);
+    let sent = (0..10)
+        .filter(|_| world.runtime.send(id, Event::external("e", None)).is_ok())
+        .count();
+    for _ in 0..RESERVED_EVENTS - 5 {
+        world.runtime.report(id, Event::external("reported", None)).unwrap();
+    }
+    world.runtime.report(id, Event::external("finish", None)).unwrap();
+    drop(closed);
+    world.next_end();
+    assert_eq!(handled.lock().unwrap().len(), sent + RESERVED_EVENTS - 4);
 }
 
 #[tokio::test]
@@ -383,7 +410,12 @@ async fn ended_sessions_can_be_listed_until_newer_ones_take_their_place() {
         ended_per_tenant: 2,
         ..options()
     });
-    let ids: Vec<_> = (0..3).map(|_| world.start(Script::default())).collect();
+    let ids: Vec<_> = (0..3)
+        .map(|_| {
+            world.advance(1);
+            world.start(Script::default())
+        })
+        .collect();
     for id in &ids {
         world.send(*id, "finish");
         world.next_end();
@@ -391,8 +423,7 @@ async fn ended_sessions_can_be_listed_until_newer_ones_take_their_place() {
     assert_eq!(world.runtime.drain(PATIENCE).await, 0);
     assert_eq!(world.runtime.get(ids[0]), Err(Error::NoSuchSession(ids[0])));
     let all = Page { after: None, limit: 10 };
-    let mut expected = ids[1..].to_vec();
-    expected.sort();
+    let expected = [ids[2], ids[1]];
     let listed =
         |filter: &Filter, page| -> Vec<_> { world.runtime.list(filter, page).iter().map(|s| s.info.id).collect() };
     assert_eq!(listed(&Filter::default(), all), expected);
@@ -404,7 +435,7 @@ async fn ended_sessions_can_be_listed_until_newer_ones_take_their_place() {
         listed(
             &Filter::default(),
             Page {
-                after: Some(expected[0]),
+                after: Some(world.runtime.get(expected[0]).unwrap().info.position()),
                 limit: 1
             }
         ),
@@ -425,6 +456,35 @@ async fn ended_sessions_can_be_listed_until_newer_ones_take_their_place() {
         ..Filter::default()
     };
     assert!(listed(&other, all).is_empty());
+}
+
+#[tokio::test]
+async fn sessions_are_listed_newest_first_page_by_page_and_counted_past_any_page() {
+    let world = World::new(options());
+    let mut started = Vec::new();
+    for i in 0..25 {
+        // Some share their millisecond.
+        world.advance(i % 2);
+        started.push(world.start(Script::default()));
+    }
+    let (mut listed, mut after) = (Vec::new(), None);
+    loop {
+        let page = world.runtime.list(&Filter::default(), Page { after, limit: 4 });
+        let Some(last) = page.last() else { break };
+        let token = last.info.position().to_string();
+        after = Some(token.parse().unwrap());
+        listed.extend(page.into_iter().map(|s| (s.info.started_ms, s.info.id)));
+    }
+    assert!(listed.is_sorted_by(|a, b| a > b), "{listed:?}");
+    let mut ids: Vec<_> = listed.iter().map(|(_, id)| *id).collect();
+    ids.sort();
+    started.sort();
+    assert_eq!(ids, started);
+    let counts = world.runtime.count_by_version(&Filter::default());
+    assert_eq!(counts.values().sum::<u64>(), 25);
+    for bad in ["", "1", "1-", "-1", "x-y"] {
+        assert!(bad.parse::<Position>().is_err(), "{bad}");
+    }
 }
 
 #[tokio::test]

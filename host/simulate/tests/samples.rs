@@ -66,7 +66,7 @@ fn the_sample_least_cost_in_rust_does_what_its_test_file_says() {
         .unwrap_or_else(|error| panic!("{error}"));
     let report = SIMULATOR.test(&program, &file);
     assert!(report.passed(), "{}", report.text(Colour::None, true));
-    assert_eq!(report.cases.len(), 2);
+    assert_eq!(report.cases.len(), 3);
 }
 
 /// A document and a test file for it, in a folder of their own.

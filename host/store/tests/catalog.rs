@@ -5,9 +5,9 @@ use cap_std::{ambient_authority, fs::Dir};
 use pointsman_contract::Digest;
 use pointsman_store::{
     Name, Tenant,
-    catalog::{Catalog, Error, Files, MAX_COMPONENT, Memory, NewVersion, Number, Reference},
+    catalog::{Catalog, Error, Files, MAX_COMPONENT, MAX_STRATEGIES, Memory, NewVersion, Number, Reference},
 };
-use std::{num::NonZeroU32, sync::Barrier};
+use std::{fs, num::NonZeroU32, path::PathBuf, sync::Barrier};
 
 fn open(folder: &tempfile::TempDir) -> Result<Files, Error> {
     Files::open(Dir::open_ambient_dir(folder.path(), ambient_authority()).unwrap())
@@ -74,6 +74,10 @@ fn keeps_versions_and_rolls_back(catalog: &dyn Catalog) {
         Err(Error::NothingToRollBackTo { .. })
     ));
     let shown = catalog.show(&tenant(), &name()).unwrap();
+    assert_eq!(
+        shown.versions.iter().map(|v| v.size).collect::<Vec<_>>(),
+        [Some(3), Some(3)]
+    );
     assert_eq!(
         shown.activations.iter().map(|a| a.version).collect::<Vec<_>>(),
         [number(1), number(2), number(1)]
@@ -238,4 +242,157 @@ fn concurrent_deployments_each_get_a_version_of_their_own() {
         open(&folder).unwrap().show(&tenant(), &name()).unwrap().versions.len() as u32,
         THREADS * EACH
     );
+}
+
+#[test]
+fn a_tenant_has_a_bounded_number_of_strategies_and_may_go_on_with_those_it_has() {
+    let catalog = Memory::default();
+    let new = NewVersion {
+        component: catalog.put(b"one").unwrap(),
+        source: None,
+        created_ms: 0,
+        by: String::new(),
+        note: String::new(),
+    };
+    for i in 0..MAX_STRATEGIES {
+        let name = format!("s{i}").parse().unwrap();
+        catalog.add(&tenant(), &name, new.clone()).unwrap();
+    }
+    for refused in [
+        catalog.room(&tenant(), &name()).unwrap_err(),
+        catalog.add(&tenant(), &name(), new.clone()).unwrap_err(),
+    ] {
+        assert!(matches!(refused, Error::TooManyStrategies { .. }), "{refused}");
+    }
+    assert!(
+        catalog.show(&tenant(), &name()).is_err(),
+        "a refusal leaves nothing behind"
+    );
+    catalog.room(&tenant(), &"s7".parse().unwrap()).unwrap();
+    catalog.add(&tenant(), &"s7".parse().unwrap(), new.clone()).unwrap();
+    catalog.add(&"Resources".parse().unwrap(), &name(), new).unwrap();
+}
+
+#[test]
+fn a_folder_bounds_the_number_of_a_tenants_strategies_too() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(open(&folder).unwrap());
+    // Damaged ones count: their files are there.
+    fs::create_dir(folder.path().join("tenants/Environment")).unwrap();
+    for i in 0..MAX_STRATEGIES {
+        fs::write(folder.path().join(format!("tenants/Environment/s{i}.json")), "").unwrap();
+    }
+    let catalog = open(&folder).unwrap();
+    let component = catalog.put(b"one").unwrap();
+    let new = NewVersion {
+        component,
+        source: None,
+        created_ms: 0,
+        by: String::new(),
+        note: String::new(),
+    };
+    let refused = catalog.add(&tenant(), &name(), new).unwrap_err();
+    assert!(matches!(refused, Error::TooManyStrategies { .. }), "{refused}");
+}
+
+fn record(folder: &tempfile::TempDir) -> PathBuf {
+    folder.path().join("tenants/Environment/vip.json")
+}
+
+/// Writes a strategy's file as somebody would who knows the format and has no key.
+fn forge(folder: &tempfile::TempDir, change: impl FnOnce(&mut serde_json::Value)) {
+    use sha2::Digest as _;
+    use std::fmt::Write as _;
+    // The catalog's own order of fields, which its checksum is over.
+    let mut strategy: pointsman_store::catalog::Strategy = {
+        let stored: serde_json::Value = serde_json::from_slice(&fs::read(record(folder)).unwrap()).unwrap();
+        serde_json::from_value(stored["strategy"].clone()).unwrap()
+    };
+    let mut value = serde_json::to_value(&strategy).unwrap();
+    change(&mut value);
+    strategy = serde_json::from_value(value).unwrap();
+    let text = serde_json::to_string(&strategy).unwrap();
+    let mut sum = String::new();
+    for byte in sha2::Sha256::digest(&text) {
+        write!(sum, "{byte:02x}").unwrap();
+    }
+    fs::write(record(folder), format!(r#"{{"sha256":"{sum}","strategy":{text}}}"#)).unwrap();
+}
+
+#[test]
+fn a_version_that_the_catalog_has_not_signed_is_not_served() {
+    let folder = tempfile::tempdir().unwrap();
+    let catalog = open(&folder).unwrap();
+    deploy(&catalog, b"good");
+    catalog.activate(&tenant(), &name(), number(1), 6, "ann").unwrap();
+    let evil = catalog.put(b"evil").unwrap();
+    drop(catalog);
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = fs::metadata(folder.path().join("key")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+    let whole = fs::read(record(&folder)).unwrap();
+    type Change<'a> = &'a dyn Fn(&mut serde_json::Value);
+    let changes: [Change<'_>; 3] = [
+        &|s| s["versions"][0]["component"] = evil.to_string().into(),
+        &|s| s["versions"][0]["by"] = "bob".into(),
+        &|s| {
+            s["versions"][0].as_object_mut().unwrap().remove("signature");
+        },
+    ];
+    for change in changes {
+        fs::write(record(&folder), &whole).unwrap();
+        forge(&folder, change);
+        let catalog = open(&folder).unwrap();
+        assert_eq!(catalog.problems(), [], "the file is well-formed");
+        for error in [
+            catalog.resolve(&tenant(), &reference("vip")).unwrap_err(),
+            catalog.download(&tenant(), &reference("vip@1")).unwrap_err(),
+        ] {
+            assert!(matches!(error, Error::NotSigned { .. }), "{error}");
+        }
+        // What is deployed from now on is good again, and the bad one cannot come back.
+        deploy(&catalog, b"good");
+        catalog.activate(&tenant(), &name(), number(2), 7, "ann").unwrap();
+        catalog.resolve(&tenant(), &reference("vip")).unwrap();
+        let back = catalog.roll_back(&tenant(), &name(), 8, "ann").unwrap_err();
+        assert!(matches!(back, Error::NotSigned { .. }), "{back}");
+        assert_eq!(
+            catalog.resolve(&tenant(), &reference("vip")).unwrap().version,
+            number(2)
+        );
+    }
+}
+
+#[test]
+fn a_catalog_of_before_signatures_is_signed_once_and_a_lost_key_is_no_reason_to_do_it_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let catalog = open(&folder).unwrap();
+    deploy(&catalog, b"one");
+    catalog.activate(&tenant(), &name(), number(1), 6, "ann").unwrap();
+    drop(catalog);
+    // As an earlier release has written it.
+    forge(&folder, |s| {
+        let version = s["versions"][0].as_object_mut().unwrap();
+        version.remove("signature");
+        version.remove("size");
+    });
+    fs::remove_file(folder.path().join("key")).unwrap();
+
+    let catalog = open(&folder).unwrap();
+    catalog.resolve(&tenant(), &reference("vip")).unwrap();
+    assert_eq!(catalog.show(&tenant(), &name()).unwrap().versions[0].size, Some(3));
+    drop(catalog);
+    assert!(!folder.path().join("key.new").exists());
+    open(&folder).unwrap().resolve(&tenant(), &reference("vip")).unwrap();
+
+    fs::remove_file(folder.path().join("key")).unwrap();
+    for _ in 0..2 {
+        let refused = open(&folder)
+            .unwrap()
+            .resolve(&tenant(), &reference("vip"))
+            .unwrap_err();
+        assert!(matches!(refused, Error::NotSigned { .. }), "{refused}");
+    }
 }

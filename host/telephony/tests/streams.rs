@@ -3,8 +3,8 @@
 
 mod common;
 
-use common::{Host, PATIENCE, Stream, Udp, bind, header, request, status};
-use pointsman_telephony::model::EventKind;
+use common::{Host, PATIENCE, Stream, bind, header, request, route_call, status};
+use pointsman_telephony::model::{EventKind, RequestFailure};
 use pointsman_telephony::sip::{DnTable, Error, Link, Options, Protocol, TlsConfig};
 use rustls::pki_types::{PrivatePkcs8KeyDer, ServerName};
 use std::sync::{Arc, Mutex};
@@ -180,28 +180,26 @@ async fn connections_are_limited_per_source() {
 }
 
 #[tokio::test]
-async fn a_302_to_a_lost_connection_is_a_failed_route() {
-    let mut host = Host::start(
-        Options {
-            bind: vec![bind(Protocol::Tcp), bind(Protocol::Udp)],
-            ..Options::default()
-        },
-        None,
-    )
-    .await;
+async fn a_call_on_a_lost_connection_is_abandoned() {
+    let mut host = Host::start(tcp(), None).await;
     let mut caller = connect(&host).await;
     caller.send(request("INVITE", 1, "TCP")).await;
     assert_eq!(caller.status().await, 100);
     let call = host.route_request().await;
-    // Garbage makes the link itself close the connection, so that it is known to be gone.
-    caller.send("x\r\n\r\n").await;
-    caller.closed().await;
-    let probe = Udp::to(host.addresses[1]).await;
-    probe.send(request("OPTIONS", 2, "UDP")).await;
-    assert_eq!(probe.status().await, 200);
-    host.route("r", call.call_uuid, "1").await;
-    let failed = host.event().await;
-    assert!(matches!(failed.kind, EventKind::RouteFailed { .. }), "{failed:?}");
+    drop(caller);
+    let event = host.event().await;
+    assert_eq!(
+        (event.call_uuid, event.kind),
+        (Some(call.call_uuid), EventKind::Abandoned)
+    );
+    host.ask("late", call.call_uuid, route_call("1")).await;
+    assert_eq!(
+        host.event().await.kind,
+        EventKind::RequestFailed {
+            request_id: "late".into(),
+            error: RequestFailure::UnknownCall
+        }
+    );
 }
 
 fn certificate(name: &str) -> (Arc<rustls::ServerConfig>, rustls::pki_types::CertificateDer<'static>) {

@@ -30,7 +30,7 @@ async fn a_call_is_queued_routed_and_acknowledged() {
     assert_eq!(call.dnis.as_deref(), Some("7000"));
     assert_eq!(call.this_dn, Dn::new("7000", "berlin"));
 
-    host.ask("q", call.call_uuid, RequestKind::Queued).await;
+    host.ask("q", call.call_uuid, RequestKind::Queued { holds: true }).await;
     assert_eq!(caller.status().await, 182);
     assert_eq!(
         host.event().await.kind,
@@ -399,8 +399,14 @@ async fn a_stopping_link_takes_no_calls_and_waits_for_the_open_ones() {
         )
         .await;
         assert_eq!(caller.status().await, 486);
-        host.event().await;
-        host.event().await;
+        let request_id = format!("no-{n}").as_str().into();
+        assert_eq!(host.event().await.kind, EventKind::RequestDone { request_id });
+        assert_eq!(
+            host.event().await.kind,
+            EventKind::Released {
+                cause: ReleaseCause::Rejected
+            }
+        );
         n += 1;
     }
     caller.send(request("ACK", n, "UDP")).await;
@@ -436,4 +442,31 @@ async fn a_stopping_link_refuses_undecided_calls_when_the_time_is_up() {
     );
     assert!(matches!(host.event().await.kind, EventKind::LinkDown { .. }));
     host.stopped().await;
+}
+
+#[tokio::test]
+async fn a_rejected_call_is_reported_released_after_the_request_is_done() {
+    let mut host = Host::start(options(), None).await;
+    let caller = Udp::to(host.addresses[0]).await;
+    caller.send(request("INVITE", 80, "UDP")).await;
+    assert_eq!(caller.status().await, 100);
+    let call = host.route_request().await;
+    let reject = RequestKind::Reject {
+        code: 486,
+        reason: None,
+    };
+    host.ask("no", call.call_uuid, reject).await;
+    assert_eq!(caller.status().await, 486);
+    assert_eq!(
+        host.event().await.kind,
+        EventKind::RequestDone {
+            request_id: "no".into()
+        }
+    );
+    assert_eq!(
+        host.event().await.kind,
+        EventKind::Released {
+            cause: ReleaseCause::Rejected
+        }
+    );
 }

@@ -27,14 +27,16 @@ struct LeastCost {
 }
 
 impl Strategy for LeastCost {
-    fn start(_: &Start) -> Self {
+    fn start(_: &Start, _: &mut Context) -> Self {
         LeastCost::default()
     }
 
     fn handle(&mut self, event: &Event, cx: &mut Context) {
         if let Some(call) = event.route_request() {
-            // The number behind the access code of this routing point, if user data carries one.
-            let number = call.udata.get("destination").and_then(Value::as_str).unwrap_or(&call.dnis);
+            // The number behind the access code of this routing point, if user data carries one: the switch sends it in the
+            // header X-Destination; what REST attaches may be written small.
+            let attached = ["Destination", "destination"].iter().find_map(|key| call.udata.get(*key)?.as_str());
+            let number = attached.unwrap_or(&call.dnis);
             self.carriers = carriers(number, cx);
             if self.carriers.is_empty() {
                 cx.log(3, format!("no carrier serves {number}"));

@@ -31,8 +31,10 @@ const MAX_SRC_BYTES: usize = 2048;
 
 /// Starts a session.
 ///
-/// `src` names the strategy (`NAME`, `NAME@VERSION`) or the URL of a document; `idealtime` is when to start, in
-/// milliseconds since 1970. Every other parameter goes into the `<data>` item of the same id. The tenant is that of the
+/// `src` names a deployed strategy (`NAME`, `NAME@VERSION`, optionally after `strategy:`) or an Enhanced Routing Script of
+/// the tenant (`script:NAME`). Unlike in ORS, the URL of a document is refused: deploy the document, then start it by
+/// name. `idealtime` is when to start, in milliseconds since 1970; a time in the past means now, and one in the future is
+/// refused in this version. Every other parameter goes into the `<data>` item of the same id. The tenant is that of the
 /// header `X-Tenant`, else the only one of the key, else the default.
 #[utoipa::path(post, path = "/scxml/session/start", tag = "ors", operation_id = "ors_start",
     params(("x-tenant" = Option<String>, Header, description = "Whose session it becomes")),
@@ -46,7 +48,8 @@ pub(super) async fn start(
     let src = match params.remove("src") {
         Some(Value::String(src)) if !src.trim().is_empty() => src,
         Some(Value::String(_)) | None => {
-            let detail = "The parameter `src` is missing; give the name of a strategy or the URL of a document.";
+            let detail =
+                "The parameter `src` is missing; give the name of a strategy, or `script:` and the name of a script.";
             return Err(Failure::new(Code::BadRequest, detail));
         }
         Some(_) => return Err(Failure::new(Code::BadRequest, "The parameter `src` must be one text.")),
@@ -57,6 +60,7 @@ pub(super) async fn start(
             format!("The parameter `src` is longer than {MAX_SRC_BYTES} bytes."),
         ));
     }
+    check_src(&src)?;
     let at_ms = match params.remove("idealtime") {
         None => None,
         Some(value) => {
@@ -81,6 +85,22 @@ pub(super) async fn start(
     let id = app.backend.start(start).await?;
     let object = AuditObject(format!("session {id}"));
     Ok((cookie(&app, id), Extension(object), Json(OrsSession { sessionid: id })).into_response())
+}
+
+/// Names only: what a URL leads to would run with the tenant's rights without having been deployed by anybody.
+fn check_src(src: &str) -> Result<(), Failure> {
+    match src.split_once(':') {
+        // Whether there is one of this name, and what names may be, the backend knows.
+        None | Some(("strategy" | "script", _)) => Ok(()),
+        Some(_) => {
+            let shown: String = src.chars().take(128).collect();
+            let detail = format!(
+                "`src` is `{shown}`, but in this version a session starts from a deployed strategy (`NAME` or \
+                 `NAME@VERSION`) or from a script (`script:NAME`); deploy the document and start it by name."
+            );
+            Err(Failure::new(Code::NotStarted, detail))
+        }
+    }
 }
 
 /// Sends the session an event. The parameters arrive as `_event.data.param.<name>`.

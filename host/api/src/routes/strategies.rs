@@ -192,7 +192,8 @@ pub(super) async fn activate(
     let (_, name, number) = path;
     let name = known(&name)?;
     let number = version(&name, &number)?;
-    Ok(Json(app.backend.activate(caller.tenant()?, &name, number).await?))
+    let activated = app.backend.activate(caller.tenant()?, &name, number, caller.id());
+    Ok(Json(activated.await?))
 }
 
 /// Activates the version that was active before.
@@ -207,7 +208,8 @@ pub(super) async fn roll_back(
     At(path): At<(String, String)>,
 ) -> Result<Response, Failure> {
     let (_, name) = path;
-    let version = app.backend.roll_back(caller.tenant()?, &known(&name)?).await?;
+    let name = known(&name)?;
+    let version = app.backend.roll_back(caller.tenant()?, &name, caller.id()).await?;
     let object = AuditObject(format!("strategy {name} back to {}", version.version));
     Ok((Extension(object), Json(version)).into_response())
 }

@@ -1,26 +1,32 @@
 //! The gate before every handler.
 //!
-//! In this order, cheapest refusal first: key, rights, size, room, time. Each refusal is a problem document, and
-//! whatever changes something or is refused leaves a line in the audit log, even when the client hangs up midway.
+//! In this order: key, room, rights, announced size, body, and the work within what is left of the time. Each refusal is
+//! a problem document, and whatever changes something or is refused leaves a line in the audit log, even when the client
+//! hangs up midway.
 
 use super::audit::{AuditEntry, AuditObject, AuditResult};
 use super::key::verify;
 use super::limiter::Verdict;
 use super::principal::{Action, Decision, Principal, Resource, Tenancy, Visible, authorize};
+use super::room::{Full, Place};
 use crate::app::{App, Class};
-use crate::layers::{TraceId, no_such_path};
+use crate::extract::Raw;
+use crate::layers::{TraceId, method_not_allowed, no_such_path};
 use crate::problem::Failure;
 use crate::routes::{Access, Scope, TENANT_HEADER};
 use crate::types::{Code, TenantName};
 use axum::RequestExt;
-use axum::extract::{ConnectInfo, FromRequestParts, RawPathParams, Request, State};
+use axum::body::{Body, Bytes};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, FromRequest, FromRequestParts, RawPathParams, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use pointsman_contract::SessionId;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
 
 /// What a route was registered with.
 #[derive(Clone)]
@@ -85,6 +91,12 @@ pub(crate) async fn guard(State(gate): State<Gate>, request: Request, next: Next
     let Access::Key(action, scope) = gate.access else {
         return next.run(request).await;
     };
+    // Axum lets the handler of GET answer HEAD too, but a HEAD with an effect is an accident (RFC 9110, section 9.3.2): of
+    // monitors and link checkers. The one GET that has an effect is ORS's `event`, which is POST as well.
+    if request.method() == Method::HEAD && action.changes() {
+        let allow = HeaderValue::from_static("GET,POST");
+        return method_not_allowed().header(header::ALLOW, allow).into_response();
+    }
     let app = &gate.app;
     let mut pending = Pending::new(app.clone(), &request);
     let principal = match authenticate(app, request.headers(), pending.entry.ip) {
@@ -101,45 +113,119 @@ pub(crate) async fn guard(State(gate): State<Gate>, request: Request, next: Next
     pending.entry.who = Some(principal.id.clone());
     pending.entry.action = Some(action);
 
-    let Ok(_permit) = app.permits(gate.class).try_acquire() else {
-        let failure = Failure::new(
-            Code::Overloaded,
-            "This server has all the requests in work that it takes; try again.",
-        );
-        let response = failure.retry_after(1).into_response();
-        pending.finish_if_audited(action, &response);
-        return response;
-    };
-    let work = async {
-        let (resource, mut request) = admit(app, &principal, action, scope, request, &mut pending.entry).await?;
-        let max_body = app.max_body(gate.class);
-        check_length(request.headers(), max_body)?;
-        request.extensions_mut().insert(Caller {
-            principal,
-            max_body,
-            action,
-            resource,
-        });
-        Ok(next.run(request).await)
+    let place = match app.room(gate.class).enter(&principal) {
+        Ok(place) => place,
+        Err(full) => {
+            let response = no_room(&principal, &full);
+            pending.finish_if_audited(action, &response);
+            return response;
+        }
     };
     let limit = app.timeout(gate.class);
-    let response = match tokio::time::timeout(limit, work).await {
-        Ok(Ok(response)) => response,
-        Ok(Err(Refusal::Denied(failure))) => {
+    let until = Instant::now() + limit;
+    let work = async {
+        let admitted = timeout_at(
+            until,
+            admit(app, &principal, action, scope, request, &mut pending.entry),
+        )
+        .await;
+        let (resource, request) = admitted.map_err(|_| too_long(limit))??;
+        let caller = Caller {
+            principal: principal.clone(),
+            max_body: app.max_body(gate.class),
+            action,
+            resource,
+        };
+        check_length(request.headers(), caller.max_body)?;
+        // Here and not in the handler, because a slow client is another fault than a slow server.
+        let (parts, body) = request.into_parts();
+        let body = timeout_at(until, read(body, &caller)).await;
+        let body = body.map_err(|_| Refusal::Slow)??;
+        let mut request = Request::from_parts(parts, body.into());
+        request.extensions_mut().insert(caller);
+        let answer = timeout_at(until, run(gate.class, place, request, next)).await;
+        Ok(answer.map_err(|_| too_long(limit))?)
+    };
+    let response = match work.await {
+        Ok(response) => response,
+        Err(Refusal::Denied(failure)) => {
             let response = failure.into_response();
             pending.finish(AuditResult::Denied, &response);
             return response;
         }
-        Ok(Err(Refusal::Failed(failure))) => failure.into_response(),
-        Err(_) => {
-            let detail = format!(
-                "The request was not done within {} s; send it faster, or try again.",
-                limit.as_secs()
-            );
-            Failure::new(Code::Timeout, detail).into_response()
+        Err(Refusal::Failed(failure)) => failure.into_response(),
+        Err(Refusal::Slow) => {
+            let detail = format!("The body did not arrive within {} s; send it faster.", limit.as_secs());
+            with_status(StatusCode::REQUEST_TIMEOUT, Failure::new(Code::Timeout, detail))
         }
     };
     pending.finish_if_audited(action, &response);
+    response
+}
+
+/// The whole body, within the route's bound.
+async fn read(body: Body, caller: &Caller) -> Result<Bytes, Failure> {
+    let mut request = Request::new(body);
+    DefaultBodyLimit::max(caller.max_body).apply(&mut request);
+    request.extensions_mut().insert(caller.clone());
+    let Raw(body) = Raw::from_request(request, &()).await?;
+    Ok(body)
+}
+
+/// The handler, for as long as it holds its place.
+async fn run(class: Class, place: Place, request: Request, next: Next) -> Response {
+    let work = async move {
+        let _place = place;
+        next.run(request).await
+    };
+    if class != Class::Upload {
+        return work.await;
+    }
+    // A compiler, once started, does not stop when its client goes away or its time is over, and until then there is
+    // no place for another: so the work is a task of its own, which nobody drops.
+    match tokio::spawn(work).await {
+        Ok(response) => response,
+        Err(ended) => match ended.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Failure::internal("an upload's task was cancelled").into_response(),
+        },
+    }
+}
+
+fn too_long(limit: Duration) -> Failure {
+    let detail = format!("The request was not done within {} s; try again.", limit.as_secs());
+    Failure::new(Code::Timeout, detail)
+}
+
+/// 503 where the server has enough to do, 429 where the client has.
+fn no_room(principal: &Principal, full: &Full) -> Response {
+    let (status, detail) = match full {
+        Full::All => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "This server has all the requests in work that it takes; try again.".to_owned(),
+        ),
+        Full::Key(share) => (
+            StatusCode::TOO_MANY_REQUESTS,
+            format!(
+                "The key `{}` has {share} requests of this kind in work, which is its share; wait for one of them to end.",
+                principal.id
+            ),
+        ),
+        Full::Tenant(tenant, share) => (
+            StatusCode::TOO_MANY_REQUESTS,
+            format!(
+                "The keys of the tenant `{tenant}` have {share} requests of this kind in work, which is their share; wait \
+                 for one of them to end."
+            ),
+        ),
+    };
+    with_status(status, Failure::new(Code::Overloaded, detail).retry_after(1))
+}
+
+/// Answers with another status than the code's usual one.
+fn with_status(status: StatusCode, failure: Failure) -> Response {
+    let mut response = failure.into_response();
+    *response.status_mut() = status;
     response
 }
 
@@ -148,6 +234,8 @@ enum Refusal {
     Denied(Failure),
     /// Allowed or not, it does not work.
     Failed(Failure),
+    /// The client was too slow.
+    Slow,
 }
 
 impl From<Failure> for Refusal {

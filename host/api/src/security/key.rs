@@ -1,7 +1,8 @@
 //! API keys: `pm_<id>_<secret>`.
 //!
 //! The secret is 32 random bytes, so a plain SHA-256 of it is enough to keep: there is nothing to guess. The prefix
-//! lets secret scanners recognise a leaked key, the id lets an operator find and revoke it.
+//! lets secret scanners recognise a leaked key, the id lets an operator find and revoke it. Both id and secret may hold
+//! `_`; what tells them apart is that a secret always has the same length.
 
 use super::{Grant, Principal};
 use arc_swap::ArcSwap;
@@ -21,6 +22,9 @@ const PREFIX: &str = "pm_";
 /// Bytes of a secret.
 const SECRET_BYTES: usize = 32;
 
+/// Characters of a secret's text: base64 without padding.
+const SECRET_CHARS: usize = (SECRET_BYTES * 8).div_ceil(6);
+
 /// Longest id of a key, in bytes.
 const MAX_ID_BYTES: usize = 64;
 
@@ -28,7 +32,7 @@ const MAX_ID_BYTES: usize = 64;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ApiKey {
-    /// 1 to 64 of `A-Z a-z 0-9 -`; not secret; appears in the audit log.
+    /// 1 to 64 of `A-Z a-z 0-9 - _ .`; not secret; appears in the audit log.
     pub id: String,
     /// SHA-256 of the secret part, 64 hexadecimal digits.
     pub sha256: Digest,
@@ -43,7 +47,7 @@ pub enum KeyError {
     #[error("the text is not an API key: one looks like pm_<id>_<secret>, with 43 characters of secret")]
     Form,
     /// The id is not possible.
-    #[error("the id of an API key has 1 to 64 of the characters A-Z a-z 0-9 -")]
+    #[error("the id of an API key has 1 to 64 of the characters A-Z a-z 0-9 - _ .")]
     Id,
     /// The system has no random numbers.
     #[error("the operating system gave no random numbers for the key; try again")]
@@ -105,7 +109,8 @@ impl FromStr for KeyText {
     fn from_str(text: &str) -> Result<Self, KeyError> {
         let (id, secret) = text
             .strip_prefix(PREFIX)
-            .and_then(|rest| rest.split_once('_'))
+            .and_then(|rest| rest.split_at_checked(rest.len().checked_sub(SECRET_CHARS)?))
+            .and_then(|(id, secret)| Some((id.strip_suffix('_')?, secret)))
             .ok_or(KeyError::Form)?;
         check_id(id).map_err(|_| KeyError::Form)?;
         // A short secret could be guessed, and then neither the plain hash nor the limiter would be enough.
@@ -120,7 +125,8 @@ impl FromStr for KeyText {
 }
 
 fn check_id(id: &str) -> Result<(), KeyError> {
-    let fits = (1..=MAX_ID_BYTES).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    let fits =
+        (1..=MAX_ID_BYTES).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
     if fits { Ok(()) } else { Err(KeyError::Id) }
 }
 
@@ -188,6 +194,18 @@ mod tests {
     }
 
     #[test]
+    fn id_and_secret_may_both_hold_what_stands_between_them() {
+        for id in ["a_b", "ci_", "_", "web.v2", "a_b.c-d"] {
+            let text = KeyText::generate(id).unwrap();
+            assert_eq!(text.reveal().parse::<KeyText>().unwrap(), text);
+            let secret = format!("_{}_A", "-_".repeat(20));
+            let given = format!("pm_{id}_{secret}");
+            let parsed: KeyText = given.parse().unwrap();
+            assert_eq!((parsed.id(), parsed.reveal()), (id, given));
+        }
+    }
+
+    #[test]
     fn the_hash_of_nothing_opens_nothing() {
         let zero = ApiKey {
             id: "z".into(),
@@ -208,10 +226,17 @@ mod tests {
             "xx_a_0",
             &good.reveal()[1..],
             &format!("{}A", good.reveal()),
+            &format!("pm_{}", "A".repeat(43)),
+            &format!("pm__{}", "A".repeat(43)),
+            &format!("pm_a{}", "A".repeat(43)),
+            // A character on the border between id and secret.
+            &format!("pm_a_\u{e9}{}", "A".repeat(42)),
         ] {
             assert_eq!(bad.parse::<KeyText>(), Err(KeyError::Form), "{bad}");
         }
-        assert_eq!(KeyText::generate("a_b"), Err(KeyError::Id));
+        for bad in ["", "a b", "a/b", "\u{e9}", &"x".repeat(65)] {
+            assert_eq!(KeyText::generate(bad), Err(KeyError::Id), "{bad}");
+        }
         assert_eq!(format!("{good:?}"), "pm_a_...");
         assert_eq!(good.reveal().parse::<KeyText>(), Ok(good));
     }

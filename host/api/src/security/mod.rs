@@ -13,6 +13,7 @@ mod guard;
 mod key;
 mod limiter;
 mod principal;
+mod room;
 
 pub(crate) use audit::AuditObject;
 pub use audit::{Audit, AuditEntry, AuditResult, JsonLines};
@@ -20,3 +21,4 @@ pub(crate) use guard::{Caller, Gate, guard};
 pub use key::{ApiKey, KeyError, KeyRing, KeyText, Keys};
 pub(crate) use limiter::FailureLimiter;
 pub use principal::{Action, Decision, Grant, Principal, Resource, Role, Tenancy, Visible, authorize};
+pub(crate) use room::Room;

@@ -182,6 +182,17 @@ impl Action {
         }
     }
 
+    /// Whether it changes anything: then no safe method (RFC 9110, section 9.2.1) may do it, but for the GET that ORS has.
+    pub fn changes(self) -> bool {
+        use Action::*;
+        match self {
+            ListTenants | ListStrategies | DownloadStrategy | ListSessions | ReadSessionLog | QuerySession
+            | ReadMetrics | ReadApiDescription => false,
+            DeployStrategy | ActivateStrategy | RollBackStrategy | StartSession | SendEvent | RequestSession
+            | TerminateSession => true,
+        }
+    }
+
     /// Whether it is worth a line in the audit log even when it is allowed: it changes something, or reads what
     /// callers said.
     pub fn audited(self) -> bool {

@@ -1,6 +1,6 @@
 //! Every route with every role, in one's own tenant and in another's, without a key and with a wrong one.
 
-use crate::support::{Answered, Api, Call, NORTH, ROLES, SOUTH, api, api_with, call, id_of, session_of};
+use crate::support::{Answered, Api, Asked, Call, NORTH, ROLES, SOUTH, api, api_with, call, id_of, session_of};
 use axum::http::Method;
 use pointsman_api::security::{KeyText, Role};
 use std::collections::BTreeSet;
@@ -223,10 +223,47 @@ async fn a_key_without_grants_may_do_nothing() {
 }
 
 #[tokio::test]
+async fn a_head_has_no_effect_even_where_a_get_has_one() {
+    let api = patient();
+    let event = "/scxml/session/{sid}/event/{name}";
+    for (_, path, ..) in EXPECTED {
+        let readable = EXPECTED.iter().any(|e| e.0 == "GET" && e.1 == *path && e.1 != event);
+        for key in ["everywhere", "nothing", ""] {
+            api.fake.take();
+            let answer = api.send(key, fitting("HEAD", path, NORTH)).await;
+            let asked = api.fake.take();
+            if !readable {
+                assert_eq!(answer.status, 405, "HEAD {path} with `{key}`");
+                assert!(!answer.headers["allow"].to_str().unwrap().is_empty());
+                assert!(asked.is_empty(), "HEAD {path}: {asked:?}");
+            } else if key == "everywhere" {
+                assert_eq!(answer.status, 200, "HEAD {path}, as GET (RFC 9110, section 9.1)");
+                let reads = |a: &Asked| matches!(a, Asked::List(..) | Asked::Other(_));
+                assert!(asked.iter().all(reads), "HEAD {path}: {asked:?}");
+            }
+        }
+    }
+    let answer = api.send("everywhere", fitting("HEAD", event, NORTH)).await;
+    assert_eq!(
+        (answer.status, &answer.headers["allow"]),
+        (405, &"GET,POST".parse().unwrap())
+    );
+}
+
+#[tokio::test]
 async fn methods_that_are_not_in_the_table_do_nothing() {
     let api = patient();
-    for method in [Method::DELETE, Method::PATCH, Method::OPTIONS] {
+    let get = |path: &str| EXPECTED.iter().any(|e| e.0 == "GET" && e.1 == path);
+    for method in [Method::HEAD, Method::DELETE, Method::PATCH, Method::OPTIONS] {
         for (_, path, ..) in EXPECTED {
+            if method == Method::HEAD {
+                // A HEAD is in the table where a GET is, but for the GET that has an effect; its answers have no body.
+                if !get(path) || path.contains("/event/") {
+                    let answer = api.send("everywhere", fitting("HEAD", path, NORTH)).await;
+                    assert_eq!(answer.status, 405, "HEAD {path}");
+                }
+                continue;
+            }
             let answer = api.send("everywhere", fitting(method.as_str(), path, NORTH)).await;
             assert_eq!(answer.says().1, "method-not-allowed", "{method} {path}");
         }

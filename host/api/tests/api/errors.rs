@@ -3,7 +3,10 @@
 use crate::support::{Mood, NORTH, api, api_with, call, id_of, session_of};
 use pointsman_api::backend::Error;
 use pointsman_api::security::{AuditResult, Role};
+use std::net::SocketAddr;
+use std::pin::Pin;
 use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 fn event() -> crate::support::Call {
     call("POST", &format!("/scxml/session/{}/event/go", session_of(NORTH)))
@@ -112,8 +115,115 @@ async fn a_request_that_takes_too_long_is_a_504() {
     let api = api_with(|options| options.request_timeout = Duration::from_secs(3));
     api.fake.set(Mood::Hang);
     let answer = api.send(&id_of(Role::Operator), event()).await;
-    let detail = "The request was not done within 3 s; send it faster, or try again.";
+    let detail = "The request was not done within 3 s; try again.";
     assert_eq!(answer.says(), (504, "timeout".into(), detail.into()));
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_arrive_in_time_is_a_408_and_never_reaches_the_backend() {
+    let api = api_with(|options| options.request_timeout = Duration::from_millis(300));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let service = api.router.clone().into_make_service_with_connect_info::<SocketAddr>();
+    let server = tokio::spawn(axum::serve(listener, service).into_future());
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let head = format!(
+        "POST /scxml/session/{}/event/go HTTP/1.1\r\nHost: x\r\nX-API-Key: {}\r\nContent-Type: \
+         application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\na=1",
+        session_of(NORTH),
+        api.text(&id_of(Role::Operator))
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+    assert!(answer.contains(r#""status":408"#), "{answer}");
+    assert!(
+        answer.contains("The body did not arrive within 0 s; send it faster."),
+        "{answer}"
+    );
+    assert!(api.fake.take().is_empty());
+    server.abort();
+}
+
+/// Polls a request until it waits for the backend.
+async fn underway<F: Future>(request: F) -> Pin<Box<F>> {
+    let mut request = Box::pin(request);
+    std::future::poll_fn(|cx| {
+        assert!(request.as_mut().poll(cx).is_pending());
+        std::task::Poll::Ready(())
+    })
+    .await;
+    request
+}
+
+#[tokio::test]
+async fn one_key_cannot_take_all_the_room_nor_can_one_tenant() {
+    let api = api_with(|options| options.max_requests = 8);
+    api.fake.set(Mood::Hang);
+    let [operator, deployer, admin] = [Role::Operator, Role::Deployer, Role::TenantAdmin].map(id_of);
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        held.push(underway(api.send(&operator, event())).await);
+    }
+    let answer = api.send(&operator, event()).await;
+    let detail = "The key `north-operator` has 2 requests of this kind in work, which is its share; wait for one of them \
+                  to end.";
+    assert_eq!(answer.says(), (429, "overloaded".into(), detail.into()));
+    assert_eq!(answer.headers["retry-after"], "1");
+    assert_eq!(api.audit.take()[0].status, Some(429));
+    for _ in 0..2 {
+        held.push(underway(api.send(&deployer, event())).await);
+    }
+    let answer = api.send(&admin, event()).await;
+    let detail = "The keys of the tenant `north` have 4 requests of this kind in work, which is their share; wait for one \
+                  of them to end.";
+    assert_eq!(answer.says(), (429, "overloaded".into(), detail.into()));
+    let others = underway(api.send("everywhere", event())).await;
+    drop((held, others));
+    api.fake.set(Mood::Answer);
+    assert_eq!(
+        api.send(&operator, event()).await.status,
+        200,
+        "the places are free again"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_keeps_its_place_until_its_work_has_ended_even_when_nobody_waits_for_it() {
+    let api = api_with(|options| {
+        options.max_uploads = 1;
+        options.upload_timeout = Duration::from_secs(3);
+    });
+    let upload = || call("PUT", "/v1/tenants/north/strategies/vip").body("application/scxml+xml", "<scxml/>");
+    let key = id_of(Role::Deployer);
+    api.fake.set(Mood::Hang);
+    assert_eq!(api.send(&key, upload()).await.status, 504);
+    api.fake.set(Mood::Answer);
+    let answer = api.send(&key, upload()).await;
+    assert_eq!(
+        answer.says().1,
+        "overloaded",
+        "the compiler of the first is still at it"
+    );
+    let other = api_with(|options| options.max_uploads = 1);
+    for _ in 0..2 {
+        assert_eq!(
+            other.send(&key, upload()).await.status,
+            201,
+            "the place is free after each"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_panic_in_an_upload_is_a_500_and_frees_its_place() {
+    let api = api_with(|options| options.max_uploads = 1);
+    let upload = || call("PUT", "/v1/tenants/north/strategies/vip").body("application/scxml+xml", "<scxml/>");
+    api.fake.set(Mood::Panic);
+    assert_eq!(api.send(&id_of(Role::Deployer), upload()).await.says().1, "internal");
+    api.fake.set(Mood::Answer);
+    assert_eq!(api.send(&id_of(Role::Deployer), upload()).await.status, 201);
 }
 
 #[tokio::test]
@@ -121,12 +231,7 @@ async fn one_request_more_than_the_server_takes_is_refused_and_probes_still_answ
     let api = api_with(|options| options.max_requests = 1);
     api.fake.set(Mood::Hang);
     let key = id_of(Role::Operator);
-    let mut first = Box::pin(api.send(&key, event()));
-    std::future::poll_fn(|cx| {
-        assert!(first.as_mut().poll(cx).is_pending());
-        std::task::Poll::Ready(())
-    })
-    .await;
+    let first = underway(api.send(&key, event())).await;
     let answer = api.send(&key, event()).await;
     let detail = "This server has all the requests in work that it takes; try again.";
     assert_eq!(answer.says(), (503, "overloaded".into(), detail.into()));

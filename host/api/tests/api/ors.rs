@@ -39,9 +39,9 @@ async fn start_takes_a_form_and_hands_every_other_parameter_to_the_session() {
 }
 
 #[tokio::test]
-async fn start_takes_json_and_keeps_the_types_and_the_url_as_it_is() {
+async fn start_takes_json_and_keeps_the_types_and_the_name_as_it_is() {
     let api = api();
-    let body = json!({ "src": "http://docs/ivr.scxml?x=1", "vip": true, "skills": [1, 2] });
+    let body = json!({ "src": "script:Front Desk", "vip": true, "skills": [1, 2] });
     api.send(&operator(), call("POST", "/scxml/session/start").json(body))
         .await;
     let Value::Object(params) = json!({ "vip": true, "skills": [1, 2] }) else {
@@ -49,7 +49,7 @@ async fn start_takes_json_and_keeps_the_types_and_the_url_as_it_is() {
     };
     let start = Start {
         tenant: tenant(NORTH),
-        src: "http://docs/ivr.scxml?x=1".into(),
+        src: "script:Front Desk".into(),
         params,
         at_ms: None,
         by: operator(),
@@ -61,7 +61,7 @@ async fn start_takes_json_and_keeps_the_types_and_the_url_as_it_is() {
 async fn start_says_what_is_wrong_with_its_parameters() {
     let api = api();
     let start = || call("POST", "/scxml/session/start");
-    let missing = "The parameter `src` is missing; give the name of a strategy or the URL of a document.";
+    let missing = "The parameter `src` is missing; give the name of a strategy, or `script:` and the name of a script.";
     let long = format!("src={}", "x".repeat(2049));
     let cases = [
         (start(), 400, missing),
@@ -131,6 +131,28 @@ async fn start_says_what_is_wrong_with_its_parameters() {
     for (call, status, detail) in cases {
         let answer = api.send(&operator(), call).await;
         assert_eq!((answer.status, answer.problem().detail.as_str()), (status, detail));
+    }
+    assert!(api.fake.take().is_empty());
+}
+
+#[tokio::test]
+async fn start_refuses_documents_and_says_what_to_do_instead() {
+    let api = api();
+    for src in [
+        "http://docs/ivr.scxml?x=1",
+        "https://docs/ivr.scxml",
+        "file:ivr.scxml",
+        "Script:x",
+    ] {
+        let body = json!({ "src": src });
+        let answer = api
+            .send(&operator(), call("POST", "/scxml/session/start").json(body))
+            .await;
+        let detail = format!(
+            "`src` is `{src}`, but in this version a session starts from a deployed strategy (`NAME` or `NAME@VERSION`) \
+             or from a script (`script:NAME`); deploy the document and start it by name."
+        );
+        assert_eq!(answer.says(), (400, "not-started".into(), detail));
     }
     assert!(api.fake.take().is_empty());
 }

@@ -252,8 +252,8 @@ async fn a_version_is_activated_and_the_one_before_comes_back() {
     assert_eq!(
         api.fake.take(),
         [
-            Asked::Activate(tenant(NORTH), name(), Version(7)),
-            Asked::RollBack(tenant(NORTH), name())
+            Asked::Activate(tenant(NORTH), name(), Version(7), deployer()),
+            Asked::RollBack(tenant(NORTH), name(), deployer())
         ]
     );
     let objects: Vec<_> = api.audit.take().into_iter().map(|l| l.object).collect();

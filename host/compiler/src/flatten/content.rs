@@ -12,7 +12,7 @@ impl Flattener<'_> {
             Operation::If(i) => Op::If(
                 i.branches
                     .iter()
-                    .map(|(cond, block)| (cond.as_ref().map(|c| self.expressions.value(c)), self.block(block)))
+                    .map(|(cond, block)| (cond.as_ref().map(|c| self.condition(c)), self.block(block)))
                     .collect(),
             ),
             Operation::Foreach {

@@ -1,20 +1,19 @@
-//! Domains, exit sets and entry sets that do not depend on what happens at run time.
+//! Domains and entry sets that do not depend on what happens at run time.
 
 use pointsman_chart::{Bits, Chart, Domain, Enter, StateId, StateKind, TransitionId};
 
+/// Steps that the entry sets of one document may cost together; about as many entries at most. What is left out is
+/// worked out when its transition is taken, by the same functions in the engine. A document can hold 60,000
+/// transitions that enter 4,000 states each: all of them would take a minute, and gigabytes.
+const MAX_STEPS: usize = 1 << 20;
+
 pub(super) fn precompute(chart: &mut Chart) {
+    let mut steps = MAX_STEPS;
     for t in 0..chart.transitions.len() as TransitionId {
         let domain = domain(chart, t);
-        if let Domain::Static(d) = domain {
-            for s in 0..chart.states.len() as StateId {
-                if chart.descendants.has(d, s) {
-                    chart.exits.insert(t, s);
-                }
-            }
-        }
         let entry = match domain {
             Domain::None => Some(Vec::new()),
-            Domain::Static(d) => entry(chart, t, d),
+            Domain::Static(d) => entry(chart, t, d, &mut steps),
             Domain::Dynamic => None,
         };
         let transition = &mut chart.transitions[usize::from(t)];
@@ -54,12 +53,13 @@ fn domain(chart: &Chart, t: TransitionId) -> Domain {
     Domain::Static(s)
 }
 
-/// `computeEntrySet` for one transition; `None` when a history is reached.
-fn entry(chart: &Chart, t: TransitionId, domain: StateId) -> Option<Vec<Enter>> {
+/// `computeEntrySet` for one transition; `None` when a history is reached, or no steps are left.
+fn entry(chart: &Chart, t: TransitionId, domain: StateId, steps: &mut usize) -> Option<Vec<Enter>> {
     let mut set = EntrySet {
         chart,
         states: Bits::new(chart.states.len()),
         defaults: Bits::new(chart.states.len()),
+        steps,
     };
     let targets = &chart.transitions[usize::from(t)].targets;
     for s in targets {
@@ -83,10 +83,17 @@ struct EntrySet<'a> {
     chart: &'a Chart,
     states: Bits,
     defaults: Bits,
+    steps: &'a mut usize,
 }
 
 impl EntrySet<'_> {
+    fn step(&mut self) -> Option<()> {
+        *self.steps = self.steps.checked_sub(1)?;
+        Some(())
+    }
+
     fn add_descendants(&mut self, s: StateId) -> Option<()> {
+        self.step()?;
         let state = &self.chart.states[usize::from(s)];
         match state.kind {
             StateKind::ShallowHistory | StateKind::DeepHistory => return None,
@@ -111,6 +118,7 @@ impl EntrySet<'_> {
     fn add_ancestors(&mut self, s: StateId, ancestor: StateId) -> Option<()> {
         let mut a = self.chart.states[usize::from(s)].parent;
         while a != ancestor && a != 0 {
+            self.step()?;
             self.states.insert(a);
             if self.chart.states[usize::from(a)].kind == StateKind::Parallel {
                 self.add_missing_regions(a)?;
@@ -122,6 +130,7 @@ impl EntrySet<'_> {
 
     fn add_missing_regions(&mut self, parallel: StateId) -> Option<()> {
         for child in &self.chart.states[usize::from(parallel)].children {
+            self.step()?;
             if !self.states.has(*child) && !self.states.meets(self.chart.descendants.row(*child)) {
                 self.add_descendants(*child)?;
             }

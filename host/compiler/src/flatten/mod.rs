@@ -1,7 +1,7 @@
 //! From the tree of a document to numbered tables.
 //!
 //! States are numbered in document order (so a state's descendants follow it), transitions too. For every transition
-//! that no history takes part in, its domain and exit set are fixed, and so is what it enters when it is taken alone;
+//! that no history takes part in, its domain is fixed, and so is what it enters when it is taken alone;
 //! `entry` works that out with the same functions of W3C SCXML 1.0 appendix D that the engine uses for the rest.
 
 mod content;
@@ -13,7 +13,7 @@ use pointsman_chart::{
     BlockId, Chart, Data, DataId, Datamodel, Domain, DoneData, ExpressionKind, Rows, State, StateId, StateKind,
     Transition, TransitionId,
 };
-use pointsman_scxml::{Diagnostic, Severity, model};
+use pointsman_scxml::{Diagnostic, Severity, in_predicate, model};
 use std::collections::HashMap;
 
 /// Tables number things with 16 bits.
@@ -25,6 +25,7 @@ const MAX: usize = u16::MAX as usize;
 /// [`Error::Unsupported`] for what cannot be compiled yet, [`Error::TooLarge`].
 pub fn flatten(document: &model::Document) -> Result<Chart, Error> {
     let mut f = Flattener {
+        null: document.datamodel == model::Datamodel::Null,
         expressions: Expressions::default(),
         blocks: Vec::new(),
         states: Vec::new(),
@@ -39,12 +40,14 @@ pub fn flatten(document: &model::Document) -> Result<Chart, Error> {
     let scripts = document
         .scripts
         .iter()
-        .map(|s| f.expressions.add(ExpressionKind::Script, &s.source))
+        .map(|s| f.expressions.add(ExpressionKind::Program, &s.source))
         .collect();
     f.finish(document, scripts)
 }
 
 struct Flattener<'a> {
+    /// The document asks for the null datamodel.
+    null: bool,
     expressions: Expressions,
     blocks: Vec<Vec<pointsman_chart::Instruction>>,
     states: Vec<State>,
@@ -174,13 +177,25 @@ impl<'a> Flattener<'a> {
     }
 
     fn transition(&mut self, source: StateId, t: &model::Transition) -> TransitionId {
-        let cond = t.cond.as_ref().map(|c| self.expressions.value(c));
+        let cond = t.cond.as_ref().map(|c| self.condition(c));
         let block = (!t.content.is_empty()).then(|| self.block(&t.content));
         let number = self.plain_transition(source, &t.targets, t.at);
         let made = &mut self.transitions[usize::from(number)];
         made.events = t.events.iter().map(|e| descriptor(e)).collect();
         (made.cond, made.block, made.internal) = (cond, block, t.internal);
         number
+    }
+
+    /// A condition. Those of the null datamodel are `In(id)` (W3C SCXML B.1), which the reader has checked; the id may
+    /// stand without quotes.
+    fn condition(&mut self, text: &model::Text) -> pointsman_chart::ExprId {
+        match in_predicate(&text.text).filter(|_| self.null) {
+            Some(id) => self.expressions.value(&model::Text {
+                text: format!("In({})", serde_json::Value::from(id)),
+                at: text.at,
+            }),
+            None => self.expressions.value(text),
+        }
     }
 
     fn plain_transition(&mut self, source: StateId, targets: &[String], at: model::Position) -> TransitionId {
@@ -253,7 +268,7 @@ impl<'a> Flattener<'a> {
         for (t, targets) in self.transitions.iter_mut().zip(std::mem::take(&mut self.pending)) {
             t.targets = targets;
         }
-        let expressions = self.expressions.into_list();
+        let (sources, expressions) = self.expressions.into_tables();
         for (what, count) in [
             ("states", self.states.len()),
             ("transitions", self.transitions.len()),
@@ -277,11 +292,11 @@ impl<'a> Flattener<'a> {
             },
             late_binding: document.binding == model::Binding::Late,
             descendants: descendants(&self.states),
-            exits: Rows::new(self.transitions.len(), self.states.len()),
             initial: self.states[0].default.unwrap_or(0),
             states: self.states,
             transitions: self.transitions,
             blocks: self.blocks,
+            sources,
             expressions,
             data: self.data,
             scripts,

@@ -7,12 +7,12 @@ use std::net::SocketAddr;
 options! {
     /// The application object: one per configuration, as in ORS.
     object Application at "[application]" {
-        /// The application's name, which strategies see as `_genesys.session.server.name`.
+        /// The application's name, by which the log names this server at its start.
         "name" name: ApplicationName, required, Start, Ors("Application name");
         /// Listening ports.
         "port" ports: Vec<Port>, default(Vec::new()), Start, Ors("Application, Server Info, Listening Ports");
-        /// The switches that this server serves, and through which of its ports.
-        "connection" connections: Vec<Connection>, default(Vec::new()), Start, Ors("Application, Connections");
+        /// The switches that this server serves, through all of its SIP ports.
+        "connection" connections: Vec<Connection>, default(Vec::new()), Immediate, Ors("Application, Connections");
         /// Call handling.
         "orchestration" orchestration: Orchestration, default(Orchestration::default()), Start, Ors("[orchestration]");
         /// Sessions and their limits.
@@ -88,11 +88,12 @@ options! {
         "id" id: PortId, required, Start, Ors("Port ID");
         /// What is spoken: `http` or `sip`.
         "protocol" protocol: Protocol, required, Start, Ors("Connection Protocol");
-        /// What carries it: `tcp` or `tls` for http; `udp`, `tcp` or `tls` for sip.
+        /// What carries it: `tls` for http; `udp`, `tcp` or `tls` for sip.
         "transport" transport: Transport, required, Start, Pointsman;
         /// IP address and port to listen at; port 0 lets the system choose.
         "address" address: SocketAddr, required, Start, Ors("Port");
-        /// File with the certificate chain, PEM. Without it a tls port uses the server's own, see `pointsman certs`.
+        /// File with the certificate chain, PEM. Without it a tls port uses the server's own, see `pointsman certs`. All
+        /// tls ports of one protocol have the same certificate.
         "certificate" certificate: Option<FilePath>, optional, Start, Pointsman;
         /// File with the private key of `certificate`, PEM.
         "key" key: Option<FilePath>, optional, Start, Pointsman;
@@ -101,12 +102,10 @@ options! {
 }
 
 options! {
-    /// A connection: which switch is served, and through which ports.
+    /// A connection: a switch that is served. Calls for DNs of a switch without one are answered 404.
     object Connection at "[[application.connection]]" {
-        /// The switch.
-        "switch" switch: SwitchName, required, Start, Ors("Application, Connections");
-        /// The ports that its calls arrive at; all SIP ports when left out.
-        "ports" ports: Option<Vec<PortId>>, optional, Start, Pointsman;
+        /// The switch. Its calls arrive at any SIP port.
+        "switch" switch: SwitchName, required, Immediate, Ors("Application, Connections");
     }
     known as |connection| connection.switch.to_string()
 }
@@ -114,9 +113,8 @@ options! {
 options! {
     /// Call handling.
     section Orchestration at "[application.orchestration]" {
-        /// Calls that may wait for a strategy's decision at the same time, over all links; one more is answered with its
-        /// DN's default DN, or turned away.
-        "max-pending-calls" max_pending_calls: u32, default(20_000) from 1 to 1_000_000 unit "calls", Immediate, Pointsman;
+        /// Calls that may wait for a strategy's decision at the same time; one more is answered 503 with Retry-After.
+        "max-pending-calls" max_pending_calls: u32, default(20_000) from 1 to 1_000_000 unit "calls", Start, Pointsman;
     }
     not yet [
         "backup-synch-max-age", "backup-synch-max-buffer", "call-watching-timeout", "complete-assoc-on-target-node",
@@ -132,18 +130,19 @@ options! {
         /// Threads that run sessions. 0 (ORS: 8) means one for each processor core.
         "session-processing-threads" session_processing_threads: u32, default(0) from 0 to 1_024 unit "threads", Start,
             Ors("scxml/session-processing-threads");
-        /// Transitions that a session may take for one external event; one more ends the session.
-        "max-microstep-count" max_microstep_count: u32, default(1_000) from 1 to 1_000_000 unit "transitions", Immediate,
+        /// Transitions that a session may take for one external event; one more ends the session. Compiled into a strategy
+        /// when it is deployed: what is deployed already keeps its limit.
+        "max-microstep-count" max_microstep_count: u32, default(1_000) from 1 to 1_000_000 unit "transitions", Start,
             Ors("scxml/max-microstep-count");
         /// Events that may wait for a session; one more is refused to its sender.
-        "max-pending-events" max_pending_events: u32, default(100) from 1 to 100_000 unit "events", Immediate,
+        "max-pending-events" max_pending_events: u32, default(100) from 1 to 100_000 unit "events", Start,
             Ors("scxml/max-pending-events");
         /// How long a session may work on one event; longer, and it is ended.
         "process-event-timeout" process_event_timeout: Milliseconds, default(Milliseconds(10_000)) from 1 to 600_000
-            unit "milliseconds", Immediate, Ors("scxml/process-event-timeout");
+            unit "milliseconds", Start, Ors("scxml/process-event-timeout");
         /// How long a session may live.
         "max-session-age" max_session_age: Seconds, default(Seconds(604_800)) from 1 to 31_536_000 unit "seconds",
-            Immediate, Ors("scxml/max-session-age");
+            Start, Ors("scxml/max-session-age");
     }
     not yet [
         "system-id", "max-state-entry-count", "max-compiler-cache-size", "max-compiler-cached-docs", "max-includes",
@@ -155,23 +154,27 @@ options! {
 options! {
     /// The WebAssembly sandbox that every session runs in.
     section Sandbox at "[application.sandbox]" {
-        /// Memory that one session may use: the sandbox reserves address space of this size for every live session.
-        "memory-per-session-bytes" memory_per_session: Bytes, default(Bytes(16 << 20)) from 2_097_152 to 1_073_741_824
+        /// Memory that one session may use; at most the 16 MiB of address space that the sandbox reserves for each.
+        "memory-per-session-bytes" memory_per_session: Bytes, default(Bytes(16 << 20)) from 2_097_152 to 16_777_216
             unit "bytes", Start, Pointsman;
         /// Sessions that may live in memory at the same time, over all tenants.
         "max-live-sessions" max_live_sessions: u32, default(10_000) from 1 to 1_000_000 unit "sessions", Start, Pointsman;
-        /// What a session may log while it handles one event; the rest of that event's lines is dropped and counted.
+        /// Sessions of one tenant that may live in memory at the same time; `max-live-sessions` when left out.
+        "max-live-sessions-per-tenant" max_live_sessions_per_tenant: Option<u32>, optional from 1 to 1_000_000
+            unit "sessions", Start, Pointsman;
+        /// What a session may log while it handles one event; a session that logs more is ended. Compiled into a strategy
+        /// when it is deployed: what is deployed already keeps its limit.
         "max-log-bytes-per-step" max_log_bytes_per_step: Bytes, default(Bytes(65_536)) from 0 to 16_777_216 unit "bytes",
-            Immediate, Pointsman;
+            Start, Pointsman;
     }
 }
 
 options! {
     /// Logging.
     section Log at "[application.log]" {
-        /// What is logged: `all`, `debug`, `trace`, `interaction`, `standard` or `none`.
+        /// What is logged: `all`, `debug`, `trace`, `interaction`, `standard` or `none`. `--log` and POINTSMAN_LOG win over it.
         "verbose" verbose: Verbose, default(Verbose::Trace), Immediate, Ors("log/verbose");
-        /// The shape of log lines: `text` or `json`.
+        /// The shape of log lines: `text` or `json`. `--log-format` wins over it.
         "format" format: LogFormat, default(LogFormat::Text), Start, Pointsman;
     }
     not yet [

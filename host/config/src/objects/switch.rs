@@ -1,6 +1,6 @@
 //! Switches: what stands behind one telephony link. A DN belongs to a switch, a switch to a tenant.
 
-use crate::names::{Bytes, HeaderName, Milliseconds, SwitchName, TenantName};
+use crate::names::{Bytes, HeaderName, HostPort, Milliseconds, SwitchName, TenantName};
 use crate::setting::{choices, options};
 
 choices! {
@@ -19,7 +19,7 @@ options! {
         /// The tenant that it belongs to.
         "tenant" tenant: TenantName, required, Immediate, Ors("Switch, Tenant");
         /// The kind of its link: `sip`.
-        "kind" kind: SwitchKind, required, Start, Ors("Switch type");
+        "kind" kind: SwitchKind, required, Immediate, Ors("Switch type");
         /// Options of a `sip` link.
         "sip" sip: SipOptions, default(SipOptions::default()), Immediate, Pointsman;
     }
@@ -30,13 +30,20 @@ options! {
 options! {
     /// Options of a SIP link.
     section SipOptions at "[switch.sip]" {
-        /// `X-` headers of the INVITE that become user data of the call, under the header's name as written here.
+        /// Where the switch's numbers are reached, `host` or `host:port`: targets are addressed there, and where several
+        /// switches have a number, the call is for the one whose domain is the host of the Request-URI. When left out,
+        /// targets are addressed at the host that the call came to, and no strategy of another switch can name
+        /// `number@switch` of this one.
+        "domain" domain: Option<HostPort>, optional, Immediate, Pointsman;
+        /// `X-` headers of the INVITE that become user data of the call. The key is the header's name as written here,
+        /// without `X-`: `X-Customer` becomes `Customer`.
         "headers-in" headers_in: Vec<HeaderName>, default(Vec::new()), Immediate, Pointsman;
-        /// User data that leaves as `X-` headers of the 302, named like the header.
+        /// `X-` headers of the 302 that carry user data of the call: `X-Customer` carries the value of `Customer`.
         "headers-out" headers_out: Vec<HeaderName>, default(Vec::new()), Immediate, Pointsman;
-        /// Whether the User-to-User header (RFC 7433) of the INVITE becomes user data of the call.
+        /// Whether the User-to-User header (RFC 7433) of the INVITE becomes user data of the call, with the key
+        /// `User-to-User`.
         "user-to-user-in" user_to_user_in: bool, default(false), Immediate, Pointsman;
-        /// Whether user data leaves as the User-to-User header (RFC 7433) of the 302's Contact.
+        /// Whether the user data `User-to-User` leaves as the User-to-User header (RFC 7433) of the 302.
         "user-to-user-out" user_to_user_out: bool, default(false), Immediate, Pointsman;
         /// The largest SIP message taken; a larger one is answered 513 (RFC 3261 section 21.5.7).
         "max-message-size-bytes" max_message_size: Bytes, default(Bytes(65_535)) from 1_024 to 65_535 unit "bytes", Start,

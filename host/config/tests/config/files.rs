@@ -50,6 +50,19 @@ fn included_files_are_read_in_order_and_each_once() {
 }
 
 #[test]
+fn every_file_and_folder_that_was_looked_at_can_be_watched() {
+    let (_outer, dir) = directory(&including("\"tenants/*.toml\", \"tenants/later.toml\""));
+    dir.write("tenants/a.toml", "[[tenant]]\nname = \"a\"\n").unwrap();
+    let expected = ["main.toml", "tenants", "tenants/a.toml", "tenants/later.toml"];
+    // One that is not there yet is looked for, too: writing it must be noticed.
+    let refused = Config::load(&dir, "main.toml").unwrap_err();
+    assert_eq!(refused.0.watch, expected);
+    dir.write("tenants/later.toml", "[[tenant]]\nname = \"later\"\n")
+        .unwrap();
+    assert_eq!(Config::load(&dir, "main.toml").unwrap().watch(), expected);
+}
+
+#[test]
 fn a_mistake_in_an_included_file_names_that_file() {
     let message = refusal(&including("\"tenants/*.toml\""), |outer| {
         std::fs::write(outer.join("conf/tenants/a.toml"), "[[tenant]]\nnaem = \"a\"\n").unwrap();

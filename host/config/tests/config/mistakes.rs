@@ -137,12 +137,6 @@ fn references_to_nothing_name_what_was_probably_meant() {
         ),
         (
             "connection]]\nswitch = \"north\"",
-            "connection]]\nswitch = \"north\"\nports = [\"spi\"]",
-            "there is no SIP port `spi`",
-            "sip",
-        ),
-        (
-            "connection]]\nswitch = \"north\"",
             "connection]]\nswitch = \"nort\"",
             "there is no switch `nort`",
             "north",
@@ -168,11 +162,11 @@ fn references_to_nothing_name_what_was_probably_meant() {
 fn a_mistake_in_a_tenant_does_not_make_its_switches_dangle() {
     let (message, _) = only(&refused(&small_with(
         "name = \"acme\"",
-        "name = \"acme\"\nmax-live-sessions = -1",
+        "name = \"acme\"\nmemory-per-session-bytes = -1",
     )));
     assert_eq!(
         message,
-        "15:21 `max-live-sessions` takes a whole number: zero or more, and not beyond 64 bits"
+        "15:28 `memory-per-session-bytes` takes a whole number of bytes: zero or more, and not beyond 64 bits"
     );
 }
 
@@ -239,27 +233,59 @@ fn two_applications_are_one_too_many() {
 }
 
 #[test]
-fn a_number_on_two_switches_of_one_port_is_an_error_but_not_on_separate_ports() {
-    let second = "[[switch]]\nname = \"south\"\ntenant = \"acme\"\nkind = \"sip\"\n[[dn]]\nnumber = \"7001\"\n\
-                  switch = \"south\"\ntype = \"routing-point\"\nOrchestration.application = \"strategy:x\"\n";
-    let shared = small_with(
-        "[[application.connection]]",
-        "[[application.connection]]\nswitch = \"south\"\n[[application.connection]]",
-    );
-    let (message, help) = only(&refused(&format!("{shared}{second}")));
-    assert!(
-        message.ends_with("number 7001 is a DN of switch `north` and of switch `south`, which share the port `sip`"),
-        "{message}"
-    );
-    assert!(help.contains("the first one is at main.toml:24"), "{help}");
+fn options_that_were_never_acted_upon_are_refused() {
+    for (from, to, option) in [
+        (
+            "connection]]\nswitch = \"north\"",
+            "connection]]\nswitch = \"north\"\nports = [\"sip\"]",
+            "ports",
+        ),
+        (
+            "name = \"acme\"",
+            "name = \"acme\"\nmax-live-sessions = 5",
+            "max-live-sessions",
+        ),
+        (
+            "name = \"acme\"",
+            "name = \"acme\"\nmax-session-starts-per-second = 5",
+            "max-session-starts-per-second",
+        ),
+    ] {
+        let (message, help) = only(&refused(&small_with(from, to)));
+        assert!(message.contains(&format!("unknown option `{option}`")), "{message}");
+        assert!(help.contains("valid"), "{help}");
+    }
+}
 
-    let separate = small_with(
-        "[[application.connection]]\nswitch = \"north\"",
-        "[[application.port]]\nid = \"sip2\"\nprotocol = \"sip\"\ntransport = \"udp\"\naddress = \"127.0.0.1:5070\"\n\
-         [[application.connection]]\nswitch = \"south\"\nports = [\"sip2\"]\n\
-         [[application.connection]]\nswitch = \"north\"\nports = [\"sip\"]",
-    );
-    assert_eq!(parse(&format!("{separate}{second}")).dns.len(), 2);
+#[test]
+fn a_number_on_two_switches_is_an_error_unless_domains_tell_them_apart() {
+    let both = |north: &str, south: &str| {
+        let shared = small_with(
+            "[[application.connection]]",
+            "[[application.connection]]\nswitch = \"south\"\n[[application.connection]]",
+        );
+        let shared = shared.replace("kind = \"sip\"\n", &format!("kind = \"sip\"\n{north}"));
+        format!(
+            "{shared}[[switch]]\nname = \"south\"\ntenant = \"acme\"\nkind = \"sip\"\n{south}[[dn]]\nnumber = \"7001\"\n\
+             switch = \"south\"\ntype = \"routing-point\"\nOrchestration.application = \"strategy:x\"\n"
+        )
+    };
+    let (a, b) = ("sip.domain = \"a.example\"\n", "sip.domain = \"b.example\"\n");
+    for (north, south) in [("", ""), (a, ""), ("", b), (a, a), (a, "sip.domain = \"A.Example\"\n")] {
+        let (message, help) = only(&refused(&both(north, south)));
+        assert!(
+            message.ends_with("number 7001 is a DN of switch `north` and of switch `south`, which share the SIP ports"),
+            "{message}"
+        );
+        assert!(
+            help.contains("`domain`") && help.contains("the first one is at main.toml:2"),
+            "{help}"
+        );
+    }
+    assert_eq!(parse(&both(a, b)).dns.len(), 2);
+    // Of a switch that is not served no call comes.
+    let alone = both("", "").replacen("[[application.connection]]\nswitch = \"south\"\n", "", 1);
+    assert_eq!(parse(&alone).dns.len(), 2);
 }
 
 #[test]
@@ -269,7 +295,20 @@ fn ports_that_cannot_work_are_refused() {
             format!("[[application.port]]\nid = \"web\"\nprotocol = \"http\"\n{lines}\n[[application.connection]]");
         only(&refused(&small_with("[[application.connection]]", &port))).0
     };
-    assert!(http("transport = \"udp\"\naddress = \"127.0.0.1:80\"").contains("HTTP does not run over udp"));
+    for transport in ["udp", "tcp"] {
+        let message = http(&format!("transport = \"{transport}\"\naddress = \"127.0.0.1:80\""));
+        assert!(
+            message.ends_with(&format!("over tls only, not over {transport}")),
+            "{message}"
+        );
+    }
+    let other = "transport = \"tls\"\naddress = \"127.0.0.1:80\"\n[[application.port]]\nid = \"web2\"\nprotocol = \"http\"\n\
+                 transport = \"tls\"\naddress = \"127.0.0.1:81\"\ncertificate = \"a.pem\"\nkey = \"a.key\"";
+    let other = http(other);
+    assert!(
+        other.contains("port `web2` has another certificate than port `web`"),
+        "{other}"
+    );
     assert!(http("transport = \"tls\"\naddress = \"localhost:80\"").contains("`localhost:80` is not an address"));
     let half = http("transport = \"tls\"\naddress = \"127.0.0.1:80\"\nkey = \"key.pem\"");
     assert!(half.contains("a certificate and its key go together"), "{half}");
@@ -306,15 +345,19 @@ fn a_dn_cannot_be_its_own_default() {
 }
 
 #[test]
-fn a_tenant_cannot_have_more_memory_than_the_sandbox_reserves() {
+fn a_tenant_cannot_have_more_memory_than_the_sandbox_allows() {
     let text = small_with(
         "name = \"acme\"",
-        "name = \"acme\"\nmemory-per-session-bytes = 33_554_432",
+        "name = \"acme\"\nmemory-per-session-bytes = 8_388_608",
+    )
+    .replace(
+        "[[tenant]]",
+        "[application.sandbox]\nmemory-per-session-bytes = 4_194_304\n[[tenant]]",
     );
+    let (message, _) = only(&refused(&text));
     assert!(
-        only(&refused(&text))
-            .0
-            .contains("more memory than the sandbox reserves: 16777216 bytes")
+        message.contains("more memory than the sandbox allows: 4194304 bytes"),
+        "{message}"
     );
 }
 

@@ -2,8 +2,8 @@
 
 use crate::common::{HASH, SMALL, parse, small_with};
 use pointsman_config::{
-    ApplicationRef, Bytes, Config, DocumentRef, Milliseconds, ObjectName, PortId, Protocol, Role, ScriptName, Seconds,
-    Source, SwitchName, TenantName, TenantScope, Transport,
+    ApplicationRef, Bytes, Config, DocumentRef, HeaderName, HostPort, Milliseconds, ObjectName, Protocol, Role,
+    ScriptName, Seconds, Source, SwitchName, TenantName, TenantScope, Transport,
 };
 
 fn switch(name: &str) -> SwitchName {
@@ -79,20 +79,15 @@ fn the_first_tenant_of_the_first_file_is_the_default_one() {
 fn a_tenant_without_limits_has_those_of_the_sandbox() {
     let text = small_with(
         "name = \"acme\"",
-        "name = \"acme\"\nmax-live-sessions = 5\nmax-session-starts-per-second = 2\n[[tenant]]\nname = \"other\"",
+        "name = \"acme\"\nmemory-per-session-bytes = 4_194_304\n[[tenant]]\nname = \"other\"",
     );
     let config = parse(&text);
-    let acme = config.limits(config.tenant(&TenantName::parse("acme").unwrap()).unwrap());
-    assert_eq!(
-        (acme.max_live_sessions, acme.max_session_starts_per_second),
-        (5, Some(2))
-    );
-    assert_eq!(acme.memory_per_session, config.application.sandbox.memory_per_session);
-    let other = config.limits(config.tenant(&TenantName::parse("other").unwrap()).unwrap());
-    assert_eq!(
-        (other.max_live_sessions, other.max_session_starts_per_second),
-        (10_000, None)
-    );
+    let memory = |name: &str| {
+        let tenant = config.tenant(&TenantName::parse(name).unwrap()).unwrap();
+        config.limits(tenant).memory_per_session
+    };
+    assert_eq!(memory("acme"), Bytes(4 << 20));
+    assert_eq!(memory("other"), config.application.sandbox.memory_per_session);
 }
 
 #[test]
@@ -111,31 +106,63 @@ fn a_dns_own_decision_timeout_wins_over_its_switchs() {
 }
 
 #[test]
-fn a_number_is_found_at_the_ports_of_its_switch_only() {
-    let text = small_with(
-        "switch = \"north\"\n",
-        "switch = \"north\"\nports = [\"sip\"]\n[[application.port]]\nid = \"other\"\nprotocol = \"sip\"\n\
-         transport = \"tcp\"\naddress = \"127.0.0.1:5062\"\n",
+fn a_switch_has_a_domain_only_of_the_form_host_and_port() {
+    let config = parse(&small_with(
+        "kind = \"sip\"",
+        "kind = \"sip\"\nsip.domain = \"sbc.example.com:5062\"",
+    ));
+    assert_eq!(
+        config.switches[0].sip.domain.as_ref().map(HostPort::as_str),
+        Some("sbc.example.com:5062")
     );
-    let config = parse(&text);
-    let number = "7001".parse().unwrap();
-    let port = |id: &str| config.port(&PortId::parse(id).unwrap()).unwrap();
-    assert_eq!(config.dn_at(port("sip"), &number).unwrap().switch.as_str(), "north");
-    assert!(config.dn_at(port("other"), &number).is_none());
-    assert!(config.sip_limits(port("other")).is_none());
+    for good in ["h", "h:1", "10.0.0.1:5060", "[::1]", "[2001:db8::1]:65535", "a-b.c"] {
+        assert!(HostPort::parse(good).is_ok(), "{good}");
+    }
+    for bad in [
+        "",
+        ":5060",
+        "h:",
+        "h:0",
+        "h:65536",
+        "h:+1",
+        "a..b",
+        "-a",
+        "a@b",
+        "a;b",
+        "a>",
+        "::1",
+        "[::1",
+        "[x]",
+        "[::1]5060",
+        "a b",
+    ] {
+        assert!(HostPort::parse(bad).is_err(), "{bad}");
+    }
 }
 
 #[test]
-fn a_port_that_serves_two_switches_has_the_wider_limits() {
+fn headers_that_carry_user_data_begin_with_x() {
+    for good in ["X-Customer", "x-a.b_c"] {
+        assert!(HeaderName::parse(good).is_ok(), "{good}");
+    }
+    for bad in ["X-", "Route", "X-a!", "X-a\r\nb", "x\u{e9}-a"] {
+        assert!(HeaderName::parse(bad).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn two_switches_served_have_the_wider_limits_and_one_without_a_connection_does_not_count() {
     let connected = small_with(
         "[[application.connection]]",
         "[[application.connection]]\nswitch = \"south\"\n[[application.connection]]",
     );
     let text = connected.replace("kind = \"sip\"", "kind = \"sip\"\nsip.max-header-count = 20")
         + "[[switch]]\nname = \"south\"\ntenant = \"acme\"\nkind = \"sip\"\nsip.max-message-size-bytes = 2000\n\
-           sip.max-header-count = 40\n";
+           sip.max-header-count = 40\n[[switch]]\nname = \"west\"\ntenant = \"acme\"\nkind = \"sip\"\n\
+           sip.max-header-count = 900\n";
     let config = parse(&text);
-    let limits = config.sip_limits(&config.application.ports[0]).unwrap();
+    assert_eq!(config.switches_served().count(), 2);
+    let limits = config.sip_limits().unwrap();
     assert_eq!((limits.max_header_count, limits.max_message_size), (40, Bytes(65_535)));
 }
 
@@ -191,16 +218,5 @@ fn the_embedded_configuration_has_five_numbers_over_two_tenants() {
     ]
     .map(|(protocol, transport, address)| (protocol, transport, address.to_string()));
     assert_eq!(ports, expected);
-    for port in config
-        .application
-        .ports
-        .iter()
-        .filter(|port| port.protocol == Protocol::Sip)
-    {
-        assert_eq!(config.switches_at(port).count(), 2);
-        assert_eq!(
-            config.dn_at(port, &"8001".parse().unwrap()).unwrap().switch.as_str(),
-            "sip-globex"
-        );
-    }
+    assert_eq!(config.switches_served().count(), 2);
 }

@@ -82,7 +82,7 @@ fn changes_are_told_apart_by_when_they_take_effect() {
     let old = parse(SMALL);
     let text = small_with(
         "[[tenant]]",
-        "[application.scxml]\nmax-pending-events = 7\nsession-processing-threads = 2\n[[tenant]]",
+        "[application.log]\nverbose = \"none\"\n[application.scxml]\nmax-pending-events = 7\nsession-processing-threads = 2\n[[tenant]]",
     )
     .replace("127.0.0.1:5060", "127.0.0.1:5070")
     .replace("hello", "bye")
@@ -94,7 +94,7 @@ fn changes_are_told_apart_by_when_they_take_effect() {
     assert_eq!(
         paths(&changes.immediate),
         [
-            "application.scxml.max-pending-events",
+            "application.log.verbose",
             "dn.\"7001@north\".default-dn",
             "script.\"Front Desk@acme\".ApplicationParms.greeting",
         ]
@@ -103,12 +103,13 @@ fn changes_are_told_apart_by_when_they_take_effect() {
         paths(&changes.restart),
         [
             "application.port.sip.address",
+            "application.scxml.max-pending-events",
             "application.scxml.session-processing-threads"
         ]
     );
     assert_eq!(
         changes.immediate[0].to_string(),
-        "application.scxml.max-pending-events: 100 -> 7"
+        "application.log.verbose: \"trace\" -> \"none\""
     );
 }
 
@@ -141,6 +142,34 @@ fn objects_that_come_and_go_are_changes() {
             .immediate
             .iter()
             .any(|change| change.path == "dn.\"7002@north\".number" && change.new.is_none())
+    );
+}
+
+#[test]
+fn what_is_read_at_the_start_only_is_announced_as_such() {
+    let start = |section: &str| -> Vec<&'static str> {
+        let options = reference().into_iter();
+        options
+            .filter(|option| option.section == section && option.effect == Effect::Start)
+            .map(|option| option.key)
+            .collect()
+    };
+    for section in [
+        "[application.scxml]",
+        "[application.sandbox]",
+        "[application.orchestration]",
+    ] {
+        let all = reference().iter().filter(|option| option.section == section).count();
+        assert_eq!(start(section).len(), all, "{section}");
+    }
+    assert_eq!(start("[application.log]"), ["format"]);
+    assert_eq!(
+        start("[switch.sip]"),
+        [
+            "max-message-size-bytes",
+            "max-header-count",
+            "max-transactions-per-source"
+        ]
     );
 }
 
@@ -179,7 +208,7 @@ fn the_reference_describes_every_option() {
     };
     let age = scxml("max-session-age");
     assert_eq!(age.default.as_deref(), Some("604800"));
-    assert_eq!((age.unit, age.effect), ("seconds", Effect::Immediate));
+    assert_eq!((age.unit, age.effect), ("seconds", Effect::Start));
     assert_eq!(age.origin, OptionOrigin::Ors("scxml/max-session-age"));
     assert_eq!(scxml("session-processing-threads").effect, Effect::Start);
 }

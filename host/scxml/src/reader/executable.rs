@@ -2,7 +2,7 @@
 
 use super::{Reader, tag};
 use crate::diagnostic::quoted;
-use crate::model::{Action, Attribute, Block, Executable, If, Operation, Text, Value};
+use crate::model::{Action, Attribute, Block, Datamodel, Executable, If, Operation, Text, Value};
 use crate::xml::{Element, Namespace};
 
 /// Log levels of ORS: 1 reporting, 2 error, 3 warning, 4 debug.
@@ -135,6 +135,7 @@ impl Reader<'_> {
     }
 
     fn action(&mut self, element: &Element, module: &str) -> Action {
+        self.check_null_action(element);
         let own = element.attributes.iter().filter(|attribute| !attribute.foreign);
         let (requestid, others): (Vec<_>, Vec<_>) = own.partition(|attribute| attribute.name == "requestid");
         let mut params = Vec::new();
@@ -166,6 +167,12 @@ impl Reader<'_> {
                 .map(|attribute| (attribute.name.clone(), self.text(attribute)))
                 .collect(),
             params,
+        }
+    }
+
+    fn check_null_action(&mut self, element: &Element) {
+        if self.datamodel == Datamodel::Null {
+            self.check_null(element);
         }
     }
 

@@ -13,6 +13,8 @@ mod open;
 mod send;
 mod state;
 
+pub use open::in_predicate;
+
 use std::collections::HashMap;
 
 use crate::diagnostic::{Diagnostic, Report, Severity, bounded};

@@ -11,6 +11,31 @@ use crate::xml::{Element, Namespace, Node, SCXML_NAMESPACE};
 /// Elements that have no meaning in the null datamodel (W3C SCXML B.1).
 const NEED_DATA: [&str; 5] = ["data", "assign", "script", "foreach", "param"];
 
+/// Attributes that hold an expression or a location, beside those that end in `expr`.
+const NEED_VALUES: [&str; 4] = ["location", "idlocation", "namelist", "requestid"];
+
+/// Namespace of XInclude 1.0.
+const XINCLUDE: &str = "http://www.w3.org/2001/XInclude";
+
+/// The id in `In(id)`, the one predicate of the null datamodel (W3C SCXML B.1); with or without quotes.
+pub fn in_predicate(text: &str) -> Option<&str> {
+    let inside = text.trim().strip_prefix("In")?.trim_start();
+    let id = inside.strip_prefix('(')?.strip_suffix(')')?.trim();
+    let quotes = |quote| id.strip_prefix(quote).and_then(|id| id.strip_suffix(quote));
+    let id = quotes('\'').or_else(|| quotes('"')).unwrap_or(id);
+    let plain = !id.is_empty() && !id.contains(|c: char| c.is_whitespace() || "'\"()\\".contains(c));
+    plain.then_some(id)
+}
+
+/// A string literal without escapes.
+fn is_string(text: &str) -> bool {
+    let text = text.trim();
+    ['\'', '"'].into_iter().any(|quote| {
+        let inside = text.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote));
+        inside.is_some_and(|inside| !inside.contains([quote, '\\', '\n']))
+    })
+}
+
 impl Reader<'_> {
     /// Reports what is wrong with the names in an SCXML element that has a rule; answers the child elements that
     /// may stand in it. Of elements with free content it answers none.
@@ -25,6 +50,9 @@ impl Reader<'_> {
             );
         }
         self.check_attributes(element, rule);
+        if self.datamodel == Datamodel::Null {
+            self.check_null(element);
+        }
         if rule.body == Body::Anything {
             return Vec::new();
         }
@@ -62,6 +90,26 @@ impl Reader<'_> {
         }
     }
 
+    /// In the null datamodel there is one expression: `In(id)`, as a condition (W3C SCXML B.1).
+    pub(super) fn check_null(&mut self, element: &Element) {
+        let module = matches!(element.namespace, Namespace::Module(_));
+        for attribute in element.attributes.iter().filter(|attribute| !attribute.foreign) {
+            let name = attribute.name.as_str();
+            let message = if name == "cond" && in_predicate(&attribute.value).is_none() {
+                format!("{} is not a condition of the null datamodel", quoted(&attribute.value))
+            } else if element.name == "log" && name == "expr" && is_string(&attribute.value) {
+                // W3C's own document for this datamodel logs its outcome so (test 436).
+                continue;
+            } else if module || NEED_VALUES.contains(&name) || name.ends_with("expr") {
+                format!("`{name}` of {} needs a datamodel with values", tag(element))
+            } else {
+                continue;
+            };
+            let hint = "a condition is `In('state')`, other expressions there are none; or write datamodel=\"ecmascript\" on `<scxml>`";
+            self.error("needs-datamodel", attribute.span, message, Some(hint.to_owned()));
+        }
+    }
+
     fn check_characters(&mut self, element: &Element, rule: &Rule) {
         if rule.body == Body::Characters {
             return;
@@ -89,6 +137,7 @@ impl Reader<'_> {
         let (allowed, severity) = match &child.namespace {
             Namespace::Scxml => (rule.allowed().any(|name| name == child.name), Severity::Error),
             Namespace::Module(_) => (rule.executable, Severity::Error),
+            Namespace::Other(uri) if uri == XINCLUDE => (false, Severity::Error),
             Namespace::Other(_) => (false, Severity::Warning),
         };
         if !allowed {
@@ -115,6 +164,12 @@ impl Reader<'_> {
                 let hint =
                     "actions stand where `<send>` may: in `<onentry>`, `<onexit>`, `<transition>`, `<if>`, `<foreach>`";
                 self.error("misplaced-element", child.tag, message, Some(hint.to_owned()));
+                return;
+            }
+            Namespace::Other(uri) if uri == XINCLUDE => {
+                let message = format!("{} is not supported by this version", tag(child));
+                let hint = "put what it includes in its place; XInclude follows in a later version";
+                self.error("unsupported", child.tag, message, Some(hint.to_owned()));
                 return;
             }
             Namespace::Other(uri) => {

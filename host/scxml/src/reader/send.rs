@@ -4,6 +4,7 @@ use super::Reader;
 use crate::diagnostic::quoted;
 use crate::model::{Attribute, Send, Text};
 use crate::xml::Element;
+use pointsman_chart::duration_ms;
 
 impl Reader<'_> {
     pub(super) fn send(&mut self, element: &Element) -> Send {
@@ -72,7 +73,7 @@ impl Reader<'_> {
         }
         if let Some(delay) = element
             .attribute("delay")
-            .filter(|delay| !is_duration(delay.value.trim()))
+            .filter(|delay| duration_ms(&delay.value).is_none())
         {
             let message = format!(
                 "{} is not a delay: error.execution is raised when it is reached",
@@ -81,35 +82,6 @@ impl Reader<'_> {
             let hint =
                 "write a number and a unit, such as `1.5s` or `200ms`; an expression stands in `delayexpr`".to_owned();
             self.warning("malformed-delay", delay.span, message, Some(hint));
-        }
-    }
-}
-
-/// A CSS2 time (W3C SCXML 6.2.1): a number and `s` or `ms`.
-fn is_duration(text: &str) -> bool {
-    let Some(unit) = ["ms", "s"].iter().find(|unit| text.ends_with(**unit)) else {
-        return false;
-    };
-    let number = &text[..text.len() - unit.len()];
-    let mut parts = number.splitn(2, '.');
-    let (whole, fraction) = (parts.next().unwrap_or_default(), parts.next());
-    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-    digits(whole)
-        && fraction.is_none_or(|part| !part.is_empty() && digits(part))
-        && !(whole.is_empty() && fraction.is_none())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_duration;
-
-    #[test]
-    fn delays_are_numbers_with_a_unit() {
-        for good in ["1s", "0ms", "1.5s", ".5s"] {
-            assert!(is_duration(good), "{good}");
-        }
-        for bad in ["", "s", "1", "1.s", "1 s", "'1s'", "-1s", ".", "1.2.3s", "2h", "five"] {
-            assert!(!is_duration(bad), "{bad}");
         }
     }
 }

@@ -31,6 +31,9 @@ impl Reader<'_> {
             return None;
         }
         let children = self.open(element);
+        if kind == StateKind::Parallel {
+            self.check_regions(element, &children);
+        }
         let given = element.attribute("id");
         let id = self.id(given);
         self.states.push(StateEntry {
@@ -66,6 +69,23 @@ impl Reader<'_> {
             self.state_child(child, index, &mut state);
         }
         Some(state)
+    }
+
+    /// A `<parallel>` without children could never be entered nor left in a way that the standard describes.
+    fn check_regions(&mut self, element: &Element, children: &[&Element]) {
+        if children
+            .iter()
+            .any(|child| matches!(child.name.as_str(), "state" | "parallel"))
+        {
+            return;
+        }
+        let hint = "add the states that are to be active together, or write `<state>`".to_owned();
+        self.error(
+            "empty-parallel",
+            element.tag,
+            "a `<parallel>` needs child states",
+            Some(hint),
+        );
     }
 
     /// Kept apart from [`Reader::state`], which recurs: what is not on its stack need not fit there 256 times.

@@ -34,7 +34,12 @@ impl Serve {
             .map_err(|error| Failure::Failed(format!("the server's threads cannot be started: {error}")))?;
         let Serve { config, data, demo } = self;
         runtime
-            .block_on(serve(Options { config, data, demo }))
+            .block_on(serve(Options {
+                config,
+                data,
+                demo,
+                apply_log: Some(crate::logging::apply),
+            }))
             .map_err(|error| match error.exit_code() {
                 64 => Failure::Configuration(format!("error: {error}")),
                 _ => Failure::Failed(error.to_string()),

@@ -1,19 +1,19 @@
 //! Single calls, by hand: what a caller's phone sees, and what the session hears.
 
-use crate::node::{Node, route};
+use crate::node::{Node, Plan, route};
 use serde_json::Value;
 use std::net::UdpSocket;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A SIP phone of very few words.
-struct Phone {
+pub struct Phone {
     socket: UdpSocket,
     id: String,
     dn: String,
 }
 
 impl Phone {
-    fn new(node: &Node, dn: &str, id: &str) -> Phone {
+    pub fn new(node: &Node, dn: &str, id: &str) -> Phone {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.connect(("127.0.0.1", node.sip)).unwrap();
         socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
@@ -24,7 +24,7 @@ impl Phone {
         }
     }
 
-    fn send(&self, method: &str, to_tag: &str, more: &str) {
+    pub fn send(&self, method: &str, to_tag: &str, more: &str) {
         let port = self.socket.local_addr().unwrap().port();
         let (id, dn) = (&self.id, &self.dn);
         let text = format!(
@@ -35,14 +35,14 @@ impl Phone {
         self.socket.send(text.as_bytes()).unwrap();
     }
 
-    fn receive(&self) -> String {
+    pub fn receive(&self) -> String {
         let mut buffer = [0; 65_536];
         let n = self.socket.recv(&mut buffer).expect("an answer");
         String::from_utf8_lossy(&buffer[..n]).into_owned()
     }
 
     /// The next answer with this status; 100 and retransmissions are passed over.
-    fn expect(&self, status: &str) -> String {
+    pub fn expect(&self, status: &str) -> String {
         for _ in 0..20 {
             let answer = self.receive();
             if answer.starts_with(&format!("SIP/2.0 {status}")) {
@@ -55,6 +55,26 @@ impl Phone {
         }
         panic!("no {status} in 20 answers");
     }
+
+    /// The ACK of a final answer, in the INVITE's transaction.
+    pub fn acknowledge(&self, answer: &str) {
+        let to = answer.lines().find_map(|l| l.strip_prefix("To: ")).expect("a To");
+        let tag = to.split_once(">;").map_or(String::new(), |(_, tag)| format!(";{tag}"));
+        self.send("ACK", &tag, "");
+    }
+
+    /// Places a call, acknowledges its 302, and gives the first target's number.
+    pub fn target(node: &Node, dn: &str, id: &str) -> String {
+        let phone = Phone::new(node, dn, id);
+        phone.send("INVITE", "", "");
+        let answer = phone.expect("302");
+        phone.acknowledge(&answer);
+        let contact = answer
+            .lines()
+            .find_map(|l| l.strip_prefix("Contact: <sip:"))
+            .expect("a Contact");
+        contact.split('@').next().unwrap_or_default().to_owned()
+    }
 }
 
 fn only_session(node: &Node) -> Value {
@@ -63,15 +83,16 @@ fn only_session(node: &Node) -> Value {
     list["items"][0].clone()
 }
 
-fn wait_for_end(node: &Node) -> Value {
-    for _ in 0..2000 {
+pub fn wait_for_end(node: &Node) -> Value {
+    let end = Instant::now() + Duration::from_secs(20);
+    loop {
         let session = only_session(node);
         if session["state"] == "ended" {
             return session;
         }
-        std::thread::yield_now();
+        assert!(Instant::now() < end, "the session does not end: {session}");
+        std::thread::sleep(Duration::from_millis(20));
     }
-    panic!("the session does not end: {}", only_session(node));
 }
 
 #[test]
@@ -168,4 +189,41 @@ fn garbage_leaves_the_server_alive() {
     let phone = Phone::new(&node, "7001", "after-garbage");
     phone.send("INVITE", "", "");
     assert!(phone.expect("302").contains("sip:21001@"));
+}
+
+#[test]
+fn an_invite_that_is_repeated_makes_one_session_and_gets_one_answer() {
+    let node = Node::start();
+    node.deploy_all();
+    let phone = Phone::new(&node, "8001", "repeated");
+    for _ in 0..3 {
+        phone.send("INVITE", "", "");
+    }
+    let answer = phone.expect("302");
+    assert!(answer.contains("sip:41001@"), "{answer}");
+    // Once more, when it is decided: the same answer again, and no new call.
+    phone.send("INVITE", "", "");
+    assert_eq!(phone.receive(), answer);
+    phone.acknowledge(&answer);
+    assert_eq!(wait_for_end(&node)["end"]["outcome"], "done");
+    assert_eq!(node.figure("sessions_started_total"), 1);
+}
+
+#[test]
+fn a_header_of_the_call_reaches_the_strategy_as_user_data() {
+    let plan = Plan::new();
+    let config = plan.config().replace("strategy:by-caller", "strategy:vip");
+    let node = Node::start_with_config(plan, &config);
+    let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/../../strategies/vip/vip.scxml");
+    let ran = node.pointsman(&["deploy", sample, "--tenant", "acme"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    // The caller's number is Ada's; the switch knows better.
+    let phone = Phone::new(&node, "7001", "customer");
+    phone.send("INVITE", "", "X-Customer: 5551002\r\n");
+    let answer = phone.expect("302");
+    assert!(answer.contains("sip:2202@") && answer.contains("sip:2000@"), "{answer}");
+    phone.acknowledge(&answer);
+    let session = wait_for_end(&node);
+    let log = node.get(&format!("/v1/sessions/{}/log", session["id"].as_str().unwrap()));
+    assert_eq!(log["items"][0]["text"], "Grace (silver)");
 }

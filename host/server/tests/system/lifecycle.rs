@@ -1,5 +1,6 @@
 //! Starting, changing and stopping in the wrong order.
 
+use crate::calls::Phone;
 use crate::node::{Node, Plan, command};
 use std::net::TcpListener;
 use std::time::Duration;
@@ -69,16 +70,23 @@ fn a_configuration_broken_while_running_changes_nothing_and_a_good_one_does() {
     let plan = Plan::new();
     let good = plan.config();
     let mut node = Node::start_with(plan);
+    node.deploy_all();
     let path = node.dir.path().join("pointsman.toml");
     std::fs::write(&path, good.replace("[[tenant]]", "[[tennant]]")).unwrap();
     node.signal("HUP");
     let line = node.wait_for("the old one stays in force", SOON);
     assert!(line.contains("the new configuration cannot be used"), "{line}");
     assert_eq!(node.get("/v1/tenants")["items"].as_array().map(Vec::len), Some(2));
+    assert_eq!(Phone::target(&node, "7002", "broken"), "3001");
 
     std::fs::write(&path, good.replace("number = \"7002\"", "number = \"7005\"")).unwrap();
     node.signal("HUP");
     node.wait_for("configuration reloaded", SOON);
+    assert_eq!(Phone::target(&node, "7005", "new"), "3001");
+    assert_eq!(Phone::target(&node, "7001", "kept"), "21001");
+    let old = Phone::new(&node, "7002", "old");
+    old.send("INVITE", "", "");
+    old.expect("404");
 }
 
 #[test]
@@ -99,13 +107,11 @@ fn a_second_server_on_the_same_data_is_refused() {
 
 #[test]
 fn a_server_that_is_told_to_stop_stops_and_keeps_what_was_deployed() {
-    let plan = Plan::new();
-    let key = plan.key.clone();
-    let mut node = Node::start_with(plan);
+    let mut node = Node::start();
     node.deploy_all();
-    node.signal("TERM");
-    assert!(node.wait().success());
-    let dir = node.dir.path().join("data/catalog");
-    assert!(std::fs::read_dir(dir).unwrap().count() > 0);
-    assert!(!format!("{key:?}").contains(&key.reveal()[10..]));
+    assert_eq!(Phone::target(&node, "7001", "before"), "21001");
+    node.restart();
+    assert_eq!(Phone::target(&node, "7001", "after"), "21001");
+    let strategies = node.get("/v1/tenants/acme/strategies");
+    assert_eq!(strategies["items"].as_array().map(Vec::len), Some(2), "{strategies}");
 }

@@ -7,4 +7,8 @@
 mod calls;
 mod lifecycle;
 mod load;
+mod mistakes;
 mod node;
+mod torture;
+mod undecided;
+mod walk;

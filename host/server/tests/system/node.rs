@@ -2,7 +2,7 @@
 
 use pointsman_api::security::KeyText;
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -12,6 +12,9 @@ use std::time::{Duration, Instant};
 /// How long a server may take to be ready: it compiles its engine on first use.
 const READY: Duration = Duration::from_secs(120);
 
+/// The server's data folder, in the test's: where `make run` has it, so that the command line finds the demo's key.
+const DATA: &str = "run";
+
 pub struct Node {
     child: Child,
     pub dir: tempfile::TempDir,
@@ -20,6 +23,8 @@ pub struct Node {
     pub sip: u16,
     pub sips: u16,
     lines: mpsc::Receiver<String>,
+    /// What the server is started with, beside its configuration and data.
+    arguments: &'static [&'static str],
     client: reqwest::Client,
     tokio: tokio::runtime::Runtime,
 }
@@ -96,9 +101,9 @@ address = "127.0.0.1:{}"
         )
     }
 
-    pub fn write(&self) -> PathBuf {
+    pub fn write(&self, text: &str) -> PathBuf {
         let path = self.dir.path().join("pointsman.toml");
-        std::fs::write(&path, self.config()).unwrap();
+        std::fs::write(&path, text).unwrap();
         path
     }
 }
@@ -110,7 +115,7 @@ pub fn command(dir: &Path, config: &Path) -> Command {
         .arg("--config")
         .arg(config)
         .arg("--data")
-        .arg(dir.join("data"));
+        .arg(dir.join(DATA));
     command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -124,23 +129,20 @@ impl Node {
     }
 
     pub fn start_with(plan: Plan) -> Node {
+        let config = plan.config();
+        Node::start_with_config(plan, &config)
+    }
+
+    /// A server whose configuration is `text` instead of the plan's own.
+    pub fn start_with_config(plan: Plan, text: &str) -> Node {
+        Node::start_as(plan, text, &[])
+    }
+
+    /// The same, with more arguments for `serve`.
+    pub fn start_as(plan: Plan, text: &str, arguments: &'static [&'static str]) -> Node {
         let _already = rustls::crypto::ring::default_provider().install_default();
-        let config = plan.write();
-        let mut child = command(plan.dir.path(), &config).spawn().expect("the binary was built");
-        let (sender, lines) = mpsc::channel();
-        for pipe in [
-            Box::new(child.stdout.take().unwrap()) as Box<dyn std::io::Read + Send>,
-            Box::new(child.stderr.take().unwrap()),
-        ] {
-            let sender = sender.clone();
-            std::thread::spawn(move || {
-                for line in BufReader::new(pipe).lines().map_while(Result::ok) {
-                    if sender.send(line).is_err() {
-                        return;
-                    }
-                }
-            });
-        }
+        let config = plan.write(text);
+        let (child, lines) = spawn(command(plan.dir.path(), &config).args(arguments));
         // A test that panics before the node is whole must not leave the process behind.
         let mut node = Node {
             child,
@@ -150,6 +152,7 @@ impl Node {
             sips: plan.sips,
             dir: plan.dir,
             lines,
+            arguments,
             client: reqwest::Client::new(),
             tokio: tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -157,12 +160,52 @@ impl Node {
                 .unwrap(),
         };
         node.wait_for("pointsman is ready", READY);
-        let ca = std::fs::read(node.dir.path().join("data/certs/ca.pem")).unwrap();
-        node.client = reqwest::Client::builder()
+        node.connect();
+        node
+    }
+
+    /// A client that trusts this server, without connections of an earlier one.
+    fn connect(&mut self) {
+        let ca = std::fs::read(self.ca()).unwrap();
+        self.client = reqwest::Client::builder()
             .tls_certs_only([reqwest::Certificate::from_pem(&ca).unwrap()])
             .build()
             .unwrap();
-        node
+    }
+
+    /// Stops the server as its operator does, and starts it again on the same data and configuration.
+    pub fn restart(&mut self) {
+        self.signal("TERM");
+        assert!(self.wait().success());
+        let path = self.dir.path().join("pointsman.toml");
+        (self.child, self.lines) = spawn(command(self.dir.path(), &path).args(self.arguments));
+        self.wait_for("pointsman is ready", READY);
+        self.connect();
+    }
+
+    /// The certificate authority of the server's own certificate.
+    pub fn ca(&self) -> PathBuf {
+        self.dir.path().join(DATA).join("certs/ca.pem")
+    }
+
+    /// The command line with this node's address, key and CA, in the test's folder.
+    pub fn pointsman(&self, arguments: &[&str]) -> Ran {
+        let mut command = cli(self.dir.path(), arguments);
+        command
+            .env("POINTSMAN_SERVER", format!("https://127.0.0.1:{}", self.http))
+            .env("POINTSMAN_KEY", &self.key)
+            .env("POINTSMAN_CA", self.ca());
+        run(&mut command)
+    }
+
+    /// A figure of `/metrics`.
+    pub fn figure(&self, name: &str) -> u64 {
+        let text = self.get("/metrics").as_str().unwrap().to_owned();
+        let value = text
+            .lines()
+            .find_map(|l| l.strip_prefix("pointsman_")?.strip_prefix(name)?.strip_prefix(' '))
+            .unwrap_or_else(|| panic!("no figure {name}:\n{text}"));
+        value.parse().unwrap()
     }
 
     /// Waits for a line of the log.
@@ -286,6 +329,57 @@ const WAITS: &str = r#"<scxml xmlns="http://www.w3.org/2005/07/scxml" xmlns:ixn=
   <final id="over"/>
 </scxml>"#;
 
+/// What a command printed.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+pub fn run(command: &mut Command) -> Ran {
+    let out = command.stdin(Stdio::null()).output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Ran {
+        code: out.status.code(),
+        out: text(&out.stdout),
+        err: text(&out.stderr),
+    }
+}
+
+/// The command line in a folder, with nothing about a server in its environment, and one native cache for all tests.
+pub fn cli(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pointsman"));
+    command
+        .args(arguments)
+        .current_dir(folder)
+        .env("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR"));
+    for variable in ["POINTSMAN_SERVER", "POINTSMAN_KEY", "POINTSMAN_CA", "POINTSMAN_LOG"] {
+        command.env_remove(variable);
+    }
+    command
+}
+
+/// A server, and the lines that it prints.
+fn spawn(command: &mut Command) -> (Child, mpsc::Receiver<String>) {
+    let mut child = command.spawn().expect("the binary was built");
+    let (sender, lines) = mpsc::channel();
+    for pipe in [
+        Box::new(child.stdout.take().unwrap()) as Box<dyn std::io::Read + Send>,
+        Box::new(child.stderr.take().unwrap()),
+    ] {
+        let sender = sender.clone();
+        std::thread::spawn(move || {
+            for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+    }
+    (child, lines)
+}
+
 /// Is a program installed? Says so where it is not: the test is then skipped, visibly.
 pub fn have(program: &str) -> bool {
     let there = Command::new("sh")
@@ -295,7 +389,9 @@ pub fn have(program: &str) -> bool {
         .status();
     let there = there.is_ok_and(|s| s.success());
     if !there {
-        eprintln!("SKIPPED: `{program}` is not installed (tools/setup test installs it)");
+        // Not `eprintln!`: that is captured, and a test that passes shows nothing of it.
+        let line = format!("SKIPPED: `{program}` is not installed (tools/setup test installs it)\n");
+        std::io::stderr().lock().write_all(line.as_bytes()).unwrap();
     }
     there
 }

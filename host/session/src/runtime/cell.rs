@@ -1,7 +1,7 @@
 //! One session's place in the runtime: its mailbox, and the work that one job at a time does for it.
 
 use super::{
-    Error, Filter, Info, Inner, LOG_TAIL, MAX_INSPECTIONS, Program, Snapshot, Strategy,
+    Error, Filter, Importance, Info, Inner, LOG_TAIL, MAX_INSPECTIONS, Program, RESERVED_EVENTS, Snapshot, Strategy,
     counters::count,
     info::{End, Status},
     lock,
@@ -105,14 +105,15 @@ impl Cell {
     }
 
     /// Takes an event from outside, unless too many wait.
-    pub fn offer(self: &Arc<Self>, runtime: &Arc<Inner>, event: Event) -> Result<(), Error> {
+    pub fn offer(self: &Arc<Self>, runtime: &Arc<Inner>, event: Event, importance: Importance) -> Result<(), Error> {
         let input = Input::Event(event, runtime.now_ms());
         let mut mailbox = lock(&self.mailbox);
         if mailbox.closed {
             drop(mailbox);
             return Err(self.ended_error());
         }
-        let limit = runtime.options.session.max_waiting;
+        let reserved = importance == Importance::Reserved;
+        let limit = runtime.options.session.max_waiting + if reserved { RESERVED_EVENTS } else { 0 };
         if mailbox.events + mailbox.in_core >= limit {
             count(&runtime.counters.queue_full);
             return Err(Error::QueueFull {
@@ -121,7 +122,9 @@ impl Cell {
             });
         }
         mailbox.items.push_back(Item::Input(input));
-        if let Err(busy) = self.schedule(runtime, &mut mailbox) {
+        if reserved {
+            self.schedule_or_retry(runtime, &mut mailbox);
+        } else if let Err(busy) = self.schedule(runtime, &mut mailbox) {
             mailbox.items.pop_back();
             return Err(busy);
         }

@@ -3,7 +3,7 @@
 use pointsman_contract::{Digest, Ended, LogEntry, SessionId};
 use pointsman_store::{Name, Tenant};
 use serde::Serialize;
-use std::collections::VecDeque;
+use std::{collections::VecDeque, fmt, str::FromStr};
 
 /// What stays the same for a session's whole life.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -74,11 +74,53 @@ pub struct Filter {
     pub live: Option<bool>,
 }
 
-/// Which part of a list, which is ordered by session id.
+/// A session's place in a list, newest first. Written and parsed as `STARTED_MS-ID`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// When it began, in ms since the epoch.
+    pub started_ms: u64,
+    /// Its id: random, so it only keeps those of one millisecond apart.
+    pub id: SessionId,
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.started_ms, self.id)
+    }
+}
+
+/// The text is no [`Position`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("this is no place in a list of sessions: send back the one that the page before ended with, unchanged")]
+pub struct InvalidPosition;
+
+impl FromStr for Position {
+    type Err = InvalidPosition;
+
+    fn from_str(text: &str) -> Result<Self, InvalidPosition> {
+        let (started_ms, id) = text.split_once('-').ok_or(InvalidPosition)?;
+        Ok(Position {
+            started_ms: started_ms.parse().map_err(|_| InvalidPosition)?,
+            id: id.parse().map_err(|_| InvalidPosition)?,
+        })
+    }
+}
+
+impl Info {
+    /// Its place in a list.
+    pub fn position(&self) -> Position {
+        Position {
+            started_ms: self.started_ms,
+            id: self.id,
+        }
+    }
+}
+
+/// Which part of a list, which is ordered newest first.
 #[derive(Clone, Copy, Debug)]
 pub struct Page {
-    /// Only sessions after this one: the last of the previous page.
-    pub after: Option<SessionId>,
+    /// Only sessions after this place: that of the last session on the previous page.
+    pub after: Option<Position>,
     /// At most so many, 1 to [`super::MAX_PAGE`].
     pub limit: usize,
 }

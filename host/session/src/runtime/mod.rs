@@ -28,7 +28,7 @@ mod traits;
 
 pub use counters::{Counters, FAILURES, STEP_BUCKETS_US};
 pub use error::Error;
-pub use info::{End, Filter, Info, LogLine, Page, Snapshot};
+pub use info::{End, Filter, Info, InvalidPosition, LogLine, Page, Position, Snapshot};
 pub use recorder::MAX_READS;
 pub use traits::{Busy, Clock, Commands, Executor, HostData, Job, Program, Reads, Refused, Strategy, SystemClock};
 
@@ -40,6 +40,7 @@ use pointsman_contract::{
 };
 use pointsman_store::{Acknowledge, Appended, Journal, Name, Outcome, SessionStarted, Tenant};
 use std::{
+    collections::BTreeMap,
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
@@ -149,6 +150,16 @@ struct Inner {
     acknowledge: Arc<dyn Acknowledge>,
 }
 
+/// Events of [`Runtime::report`] that may wait beyond the limit for ordinary ones.
+pub const RESERVED_EVENTS: usize = 64;
+
+/// Whether an event may take a reserved place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Importance {
+    Ordinary,
+    Reserved,
+}
+
 /// The data behind these locks is consistent between any two statements that can panic.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -242,6 +253,8 @@ impl Runtime {
             id,
             core::Options {
                 trace,
+                // The mailbox keeps the limit for ordinary events; the core must have room for the others as well.
+                max_waiting: inner.options.session.max_waiting + RESERVED_EVENTS,
                 ..inner.options.session
             },
             started,
@@ -264,6 +277,12 @@ impl Runtime {
     /// Gives a session an event. Accepted events are handled in order; what cannot be accepted is an error.
     pub fn send(&self, session: SessionId, event: Event) -> Result<(), Error> {
         self.0.send(session, event)
+    }
+
+    /// Gives a session an event that must not be lost, such as the end of its call: it has places of its own
+    /// ([`RESERVED_EVENTS`]) beside those that events from outside may fill, and waits where the workers have no room.
+    pub fn report(&self, session: SessionId, event: Event) -> Result<(), Error> {
+        self.0.receive(session, event, Importance::Reserved)
     }
 
     /// Records how a command went.
@@ -302,9 +321,14 @@ impl Runtime {
         Ok(self.cell(session)?.status().log.iter().cloned().collect())
     }
 
-    /// Sessions, live and lately ended, ordered by id.
+    /// Sessions, live and lately ended, newest first.
     pub fn list(&self, filter: &Filter, page: Page) -> Vec<Snapshot> {
         self.0.table.list(filter, page)
+    }
+
+    /// How many sessions, live and lately ended, match, by the version of their strategy.
+    pub fn count_by_version(&self, filter: &Filter) -> BTreeMap<u32, u64> {
+        self.0.table.count_by_version(filter)
     }
 
     /// Counts of what happened, for metrics.
@@ -363,7 +387,11 @@ impl Inner {
         self.table.get(session).ok_or(Error::NoSuchSession(session))
     }
 
-    fn send(self: &Arc<Self>, session: SessionId, mut event: Event) -> Result<(), Error> {
+    fn send(self: &Arc<Self>, session: SessionId, event: Event) -> Result<(), Error> {
+        self.receive(session, event, Importance::Ordinary)
+    }
+
+    fn receive(self: &Arc<Self>, session: SessionId, mut event: Event, importance: Importance) -> Result<(), Error> {
         if event.size() > MAX_EVENT_DATA {
             return Err(Error::EventTooLarge { size: event.size() });
         }
@@ -371,7 +399,7 @@ impl Inner {
             // Only a session itself has internal events (W3C SCXML 5.10.1).
             event.kind = EventKind::External;
         }
-        self.cell(session)?.offer(self, event)
+        self.cell(session)?.offer(self, event, importance)
     }
 
     /// An event from one session to another, of the same tenant only: to others it must look as if there were none.

@@ -4,7 +4,7 @@ use super::{Error, Filter, Page, Snapshot, cell::Cell};
 use pointsman_contract::SessionId;
 use pointsman_store::Tenant;
 use std::{
-    collections::{BTreeSet, HashMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     sync::{
         Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicUsize, Ordering},
@@ -150,24 +150,44 @@ impl Table {
             .collect()
     }
 
+    /// A page of the sessions that match, newest first.
     pub fn list(&self, filter: &Filter, page: Page) -> Vec<Snapshot> {
         let limit = page.limit.clamp(1, super::MAX_PAGE);
-        let mut first = BTreeSet::new();
-        for shard in &self.shards {
-            for (id, cell) in shard.read().unwrap_or_else(PoisonError::into_inner).iter() {
-                if page.after.is_none_or(|after| *id > after) && cell.matches(filter) {
-                    first.insert(*id);
-                    if first.len() > limit {
-                        first.pop_last();
-                    }
+        let mut newest = BTreeSet::new();
+        self.each(|cell| {
+            let position = cell.info.position();
+            if page.after.is_none_or(|after| position < after) && cell.matches(filter) {
+                newest.insert(position);
+                if newest.len() > limit {
+                    newest.pop_first();
                 }
             }
-        }
+        });
         // One may have gone since.
-        first
+        newest
             .into_iter()
-            .filter_map(|id| self.get(id))
+            .rev()
+            .filter_map(|position| self.get(position.id))
             .map(|cell| cell.snapshot())
             .collect()
+    }
+
+    /// How many sessions match, by the version of their strategy.
+    pub fn count_by_version(&self, filter: &Filter) -> BTreeMap<u32, u64> {
+        let mut counts = BTreeMap::new();
+        self.each(|cell| {
+            if cell.matches(filter) {
+                *counts.entry(cell.info.version).or_default() += 1;
+            }
+        });
+        counts
+    }
+
+    fn each(&self, mut f: impl FnMut(&Cell)) {
+        for shard in &self.shards {
+            for cell in shard.read().unwrap_or_else(PoisonError::into_inner).values() {
+                f(cell);
+            }
+        }
     }
 }

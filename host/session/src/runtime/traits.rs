@@ -35,8 +35,8 @@ pub type Job = Box<dyn FnOnce() + Send>;
 #[error("the worker's queue is full: the host is overloaded, or its queue is shorter than it has sessions")]
 pub struct Busy;
 
-/// Threads that run jobs. Jobs of one lane run in order, one at a time; a lane's queue that holds as many jobs as there
-/// may be live sessions is never full.
+/// Threads that run jobs. A lane is where a job is best run, not a promise of order: a session has one job at a time. A
+/// lane's queue that holds as many jobs as there may be live sessions is never full.
 pub trait Executor: Send + Sync {
     /// Queues a job. Must neither block nor run the job within this call: the caller holds locks.
     fn run(&self, lane: usize, job: Job) -> Result<(), Busy>;

@@ -3,16 +3,28 @@
 //! ```text
 //!   components/<sha256 of the bytes>
 //!   tenants/<tenant>/<strategy>.json    {"sha256": of the rest, "strategy": {...}}
+//!   key                                 signs versions; readable by the owner only
 //!   lock                                held while a process uses the folder
 //! ```
+//!
+//! The checksums find accidents. Every version also carries an HMAC-SHA256, under the key, over its record and whose it
+//! is; the record names its component by digest. A version whose signature does not fit is not served: a record from
+//! another host, from a backup that somebody has changed, or of another tenant or name cannot be run. Whoever can change
+//! this folder itself, and so its key, is trusted. A catalog from before there were signatures is signed as it is when
+//! it is first opened.
 //!
 //! A file is written beside its place, flushed to the disk, renamed into place, and the folder flushed: after a crash
 //! there is the old file or the new one, never half of one. Everything of `tenants/` is read once, when the catalog is
 //! opened; a damaged file stops only the strategy in it, whose every use then names the file.
 
-use super::{Catalog, Error, MAX_COMPONENT, NewVersion, Number, Reference, Resolved, Strategy, digest, sized_digest};
+use super::{
+    Catalog, Error, MAX_COMPONENT, NewVersion, Number, Reference, Resolved, Strategy, Version, digest,
+    room_for_strategy,
+    signature::{self, Key},
+    sized_digest,
+};
 use crate::{Name, Tenant};
-use cap_std::fs::{Dir, OpenOptions};
+use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt as _};
 use pointsman_contract::Digest;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -28,6 +40,9 @@ use std::{
 const COMPONENTS: &str = "components";
 const TENANTS: &str = "tenants";
 const LOCK: &str = "lock";
+const KEY: &str = "key";
+/// Where a key is until everything of before it is signed.
+const NEW_KEY: &str = "key.new";
 
 /// Ending of a file that is being written.
 const UNFINISHED: &str = ".part";
@@ -47,6 +62,7 @@ pub struct Problem {
 /// The catalog in a folder.
 pub struct Files {
     folder: Dir,
+    key: Key,
     strategies: RwLock<Strategies>,
     /// Held while a strategy's file is changed: two changes must not both start from the same old state.
     changing: Mutex<()>,
@@ -54,6 +70,12 @@ pub struct Files {
     temporary: AtomicU64,
     /// Its lock ends with the process, whatever becomes of it.
     _lock: std::fs::File,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum KeyState {
+    Kept,
+    New,
 }
 
 /// A strategy's file.
@@ -94,13 +116,74 @@ impl Files {
             folder.create_dir_all(part).map_err(io_error("create", part))?;
         }
         remove_unfinished(&folder, COMPONENTS)?;
+        remove_unfinished(&folder, ".")?;
         let strategies = RwLock::new(load(&folder)?);
-        Ok(Files {
+        let (key, state) = match (read_key(&folder, KEY)?, read_key(&folder, NEW_KEY)?) {
+            (Some(key), _) => (key, KeyState::Kept),
+            (None, Some(key)) => (key, KeyState::New),
+            (None, None) => (new_key()?, KeyState::New),
+        };
+        let files = Files {
             folder,
+            key,
             strategies,
             changing: Mutex::new(()),
             temporary: AtomicU64::new(0),
             _lock: lock,
+        };
+        if state == KeyState::New {
+            files.begin_signing()?;
+        }
+        Ok(files)
+    }
+
+    /// Keeps a new key, and signs with it what is there if nothing was signed before. Can be interrupted: the key stays
+    /// under its first name until all is done. Where there are signatures already, the key they were made with is lost,
+    /// and what they vouched for can no longer be told from what somebody has put in its place.
+    fn begin_signing(&self) -> Result<(), Error> {
+        let strategies = self.strategies.read().unwrap_or_else(PoisonError::into_inner);
+        let found: Vec<_> = strategies.values().filter_map(|s| s.as_ref().ok().cloned()).collect();
+        drop(strategies);
+        let ours = |s: &Strategy, v: &Version| signature::fits(&self.key, &s.tenant, &s.name, v);
+        let lost = found
+            .iter()
+            .any(|s| s.versions.iter().any(|v| v.signature.is_some() && !ours(s, v)));
+        if lost {
+            tracing::error!(
+                file = KEY,
+                "the catalog's key is gone: what was signed with it is not served; restore it, or deploy again"
+            );
+        } else {
+            self.write(".", NEW_KEY, &self.key)?;
+            for strategy in found {
+                tracing::warn!(
+                    tenant = %strategy.tenant,
+                    strategy = %strategy.name,
+                    "deployed before the catalog signed: signed as it is"
+                );
+                self.change(&strategy.tenant, &strategy.name, false, |s| {
+                    for version in &mut s.versions {
+                        version.signature = Some(signature::of(&self.key, &strategy.tenant, &strategy.name, version));
+                    }
+                    Ok(())
+                })?;
+            }
+        }
+        self.write(".", KEY, &self.key)?;
+        match self.folder.remove_file(NEW_KEY) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(io_error("remove", NEW_KEY)(e)),
+            _ => Ok(()),
+        }
+    }
+
+    fn check(&self, strategy: &Strategy, version: &Version) -> Result<(), Error> {
+        if signature::fits(&self.key, &strategy.tenant, &strategy.name, version) {
+            return Ok(());
+        }
+        Err(Error::NotSigned {
+            tenant: strategy.tenant.clone(),
+            name: strategy.name.clone(),
+            version: version.number,
         })
     }
 
@@ -162,7 +245,9 @@ impl Files {
         let temporary = format!("{folder}/.{n}{UNFINISHED}");
         let place = format!("{folder}/{name}");
         let written = (|| {
-            let mut file = self.folder.create(&temporary)?;
+            let mut options = OpenOptions::new();
+            options.write(true).create(true).truncate(true).mode(0o600);
+            let mut file = self.folder.open_with(&temporary, &options)?;
             file.write_all(bytes)?;
             file.sync_all()?;
             self.folder.rename(&temporary, &self.folder, &place)
@@ -213,6 +298,25 @@ fn decode(bytes: &[u8], tenant: &Tenant, name: &Name) -> Result<Strategy, String
     }
 }
 
+fn read_key(folder: &Dir, file: &'static str) -> Result<Option<Key>, Error> {
+    let bytes = match read(folder, file, size_of::<Key>()) {
+        Ok(bytes) => bytes,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(io_error("read", file)(source)),
+    };
+    let key = Key::try_from(bytes).map_err(|bytes| Error::Corrupt {
+        file: file.into(),
+        reason: format!("it has {} bytes instead of {}", bytes.len(), size_of::<Key>()),
+    })?;
+    Ok(Some(key))
+}
+
+fn new_key() -> Result<Key, Error> {
+    let mut key = Key::default();
+    getrandom::fill(&mut key).map_err(|e| io_error("make", KEY)(io::Error::other(e.to_string())))?;
+    Ok(key)
+}
+
 type Strategies = BTreeMap<(Tenant, Name), Result<Arc<Strategy>, Problem>>;
 
 fn load(folder: &Dir) -> Result<Strategies, Error> {
@@ -223,6 +327,7 @@ fn load(folder: &Dir) -> Result<Strategies, Error> {
             let strategy = read(folder, &at, MAX_STRATEGY_FILE)
                 .map_err(|e| e.to_string())
                 .and_then(|bytes| decode(&bytes, &tenant, &name))
+                .map(|strategy| with_sizes(folder, strategy))
                 .map_err(|reason| {
                     tracing::error!(
                         file = at,
@@ -235,6 +340,15 @@ fn load(folder: &Dir) -> Result<Strategies, Error> {
         }
     }
     Ok(strategies)
+}
+
+/// Sizes for records of before they were kept. Part of the record from the next change on.
+fn with_sizes(folder: &Dir, mut strategy: Strategy) -> Strategy {
+    for version in strategy.versions.iter_mut().filter(|v| v.size.is_none()) {
+        let metadata = folder.metadata(format!("{COMPONENTS}/{}", version.component));
+        version.size = metadata.ok().map(|m| m.len());
+    }
+    strategy
 }
 
 /// Removes what a process left that was killed while writing.
@@ -325,18 +439,44 @@ impl Catalog for Files {
         Ok(bytes)
     }
 
+    fn room(&self, tenant: &Tenant, name: &Name) -> Result<(), Error> {
+        match self.strategy(tenant, name) {
+            Ok(strategy) => strategy.room(),
+            Err(Error::NoSuchStrategy { .. }) => {
+                let strategies = self.strategies.read().unwrap_or_else(PoisonError::into_inner);
+                let has = strategies.keys().filter(|(of, _)| of == tenant).count();
+                room_for_strategy(has, tenant, name)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     fn add(&self, tenant: &Tenant, name: &Name, version: NewVersion) -> Result<Number, Error> {
         // Reads the component whole: a version must not point at a damaged one.
-        self.component(version.component)?;
-        self.change(tenant, name, true, |strategy| strategy.add(version))
+        let size = self.component(version.component)?.len() as u64;
+        self.change(tenant, name, true, |strategy| {
+            if strategy.versions.is_empty() {
+                self.room(tenant, name)?;
+            }
+            let version = strategy.add(version, size)?;
+            version.signature = Some(signature::of(&self.key, tenant, name, version));
+            Ok(version.number)
+        })
     }
 
     fn activate(&self, tenant: &Tenant, name: &Name, version: Number, at_ms: u64, by: &str) -> Result<(), Error> {
-        self.change(tenant, name, false, |strategy| strategy.activate(version, at_ms, by))
+        self.change(tenant, name, false, |strategy| {
+            strategy.activate(version, at_ms, by)?;
+            strategy.version(version).map_or(Ok(()), |v| self.check(strategy, v))
+        })
     }
 
     fn roll_back(&self, tenant: &Tenant, name: &Name, at_ms: u64, by: &str) -> Result<Number, Error> {
-        self.change(tenant, name, false, |strategy| strategy.roll_back(at_ms, by))
+        self.change(tenant, name, false, |strategy| {
+            let version = strategy.roll_back(at_ms, by)?;
+            strategy.version(version).map_or(Ok(()), |v| self.check(strategy, v))?;
+            Ok(version)
+        })
     }
 
     fn list(&self, tenant: &Tenant) -> Result<Vec<Strategy>, Error> {
@@ -352,6 +492,11 @@ impl Catalog for Files {
     }
 
     fn resolve(&self, tenant: &Tenant, reference: &Reference) -> Result<Resolved, Error> {
-        self.strategy(tenant, &reference.name)?.resolve(reference.version)
+        let strategy = self.strategy(tenant, &reference.name)?;
+        let resolved = strategy.resolve(reference.version)?;
+        strategy
+            .version(resolved.version)
+            .map_or(Ok(()), |v| self.check(&strategy, v))?;
+        Ok(resolved)
     }
 }

@@ -1,6 +1,6 @@
 //! The catalog in memory: for tests and for `simulate`. Nothing survives the process.
 
-use super::{Catalog, Error, NewVersion, Number, Reference, Resolved, Strategy, sized_digest};
+use super::{Catalog, Error, NewVersion, Number, Reference, Resolved, Strategy, room_for_strategy, sized_digest};
 use crate::{Name, Tenant};
 use pointsman_contract::Digest;
 use std::{
@@ -37,6 +37,18 @@ impl Inner {
     }
 }
 
+impl Inner {
+    fn room(&self, tenant: &Tenant, name: &Name) -> Result<(), Error> {
+        match self.strategies.get(&(tenant.clone(), name.clone())) {
+            Some(strategy) => strategy.room(),
+            None => {
+                let has = self.strategies.keys().filter(|(of, _)| of == tenant).count();
+                room_for_strategy(has, tenant, name)
+            }
+        }
+    }
+}
+
 impl Catalog for Memory {
     fn put(&self, component: &[u8]) -> Result<Digest, Error> {
         let digest = sized_digest(component)?;
@@ -52,17 +64,19 @@ impl Catalog for Memory {
             .ok_or(Error::NoSuchComponent(digest))
     }
 
+    fn room(&self, tenant: &Tenant, name: &Name) -> Result<(), Error> {
+        self.lock().room(tenant, name)
+    }
+
     fn add(&self, tenant: &Tenant, name: &Name, version: NewVersion) -> Result<Number, Error> {
         let mut inner = self.lock();
-        if !inner.components.contains_key(&version.component) {
-            return Err(Error::NoSuchComponent(version.component));
-        }
+        let component = inner.components.get(&version.component);
+        let size = component.ok_or(Error::NoSuchComponent(version.component))?.len() as u64;
+        inner.room(tenant, name)?;
         let key = (tenant.clone(), name.clone());
-        inner
-            .strategies
-            .entry(key)
-            .or_insert_with(|| Strategy::new(tenant, name))
-            .add(version)
+        let strategies = &mut inner.strategies;
+        let strategy = strategies.entry(key).or_insert_with(|| Strategy::new(tenant, name));
+        Ok(strategy.add(version, size)?.number)
     }
 
     fn activate(&self, tenant: &Tenant, name: &Name, version: Number, at_ms: u64, by: &str) -> Result<(), Error> {

@@ -10,6 +10,7 @@
 
 mod files;
 mod memory;
+mod signature;
 mod strategy;
 
 pub use files::{Files, Problem};
@@ -24,6 +25,9 @@ use std::{fmt, num::NonZeroU32, str::FromStr};
 
 /// Largest component, in bytes.
 pub const MAX_COMPONENT: usize = 64 << 20;
+
+/// Most strategies of one tenant.
+pub const MAX_STRATEGIES: usize = 1_000;
 
 /// Most versions of one strategy.
 pub const MAX_VERSIONS: usize = 1_000;
@@ -165,6 +169,30 @@ pub enum Error {
         /// The name.
         name: Name,
     },
+    /// [`MAX_STRATEGIES`] are there.
+    #[error(
+        "tenant {tenant} has {MAX_STRATEGIES} strategies, the most there can be: deploy `{name}` as a new version of one of them"
+    )]
+    TooManyStrategies {
+        /// The tenant.
+        tenant: Tenant,
+        /// The one more.
+        name: Name,
+    },
+    /// The record of a version is not one that this catalog has written.
+    #[error(
+        "version {version} of strategy `{name}` of tenant {tenant} is not signed by this catalog: its record was changed, \
+         or came from elsewhere without the catalog's `key`. Restore the record and `key` from one backup, or deploy the \
+         strategy again from a source that you trust"
+    )]
+    NotSigned {
+        /// The tenant.
+        tenant: Tenant,
+        /// The name.
+        name: Name,
+        /// The version.
+        version: Number,
+    },
     /// A text over [`MAX_NOTE`].
     #[error("`{field}` has {size} bytes, the limit is {MAX_NOTE}")]
     TextTooLong {
@@ -205,6 +233,9 @@ pub trait Catalog: Send + Sync {
     /// tenant goes through [`Catalog::download`].
     fn component(&self, digest: Digest) -> Result<Vec<u8>, Error>;
 
+    /// Whether a further version could be added, to save the work of making one that would be refused.
+    fn room(&self, tenant: &Tenant, name: &Name) -> Result<(), Error>;
+
     /// Adds a version to a strategy, which comes into being with its first. Does not activate it.
     fn add(&self, tenant: &Tenant, name: &Name, version: NewVersion) -> Result<Number, Error>;
 
@@ -228,6 +259,17 @@ pub trait Catalog: Send + Sync {
         let resolved = self.resolve(tenant, reference)?;
         Ok((resolved, self.component(resolved.component)?))
     }
+}
+
+/// Whether a tenant that has so many strategies may have one more.
+fn room_for_strategy(has: usize, tenant: &Tenant, name: &Name) -> Result<(), Error> {
+    if has >= MAX_STRATEGIES {
+        return Err(Error::TooManyStrategies {
+            tenant: tenant.clone(),
+            name: name.clone(),
+        });
+    }
+    Ok(())
 }
 
 fn digest(bytes: &[u8]) -> Digest {

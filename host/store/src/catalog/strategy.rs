@@ -36,6 +36,12 @@ pub struct Version {
     pub by: String,
     /// What changed, in the author's words.
     pub note: String,
+    /// The component's bytes. Absent in records of before it was kept, until the catalog is opened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    /// The catalog's signature over the record and whose it is; see [`super::Files`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Digest>,
 }
 
 /// A version became active.
@@ -86,15 +92,22 @@ impl Strategy {
         })
     }
 
-    pub(super) fn add(&mut self, new: NewVersion) -> Result<Number, Error> {
-        bounded("by", &new.by)?;
-        bounded("note", &new.note)?;
+    /// Whether another version can be added.
+    pub(super) fn room(&self) -> Result<(), Error> {
         if self.versions.len() >= MAX_VERSIONS {
             return Err(Error::TooManyVersions {
                 tenant: self.tenant.clone(),
                 name: self.name.clone(),
             });
         }
+        Ok(())
+    }
+
+    /// Adds a version whose component has `size` bytes.
+    pub(super) fn add(&mut self, new: NewVersion, size: u64) -> Result<&mut Version, Error> {
+        bounded("by", &new.by)?;
+        bounded("note", &new.note)?;
+        self.room()?;
         let NewVersion {
             component,
             source,
@@ -111,8 +124,10 @@ impl Strategy {
             created_ms,
             by,
             note,
+            size: Some(size),
+            signature: None,
         });
-        Ok(number)
+        Ok(self.versions.last_mut().expect("one was pushed"))
     }
 
     pub(super) fn activate(&mut self, version: Number, at_ms: u64, by: &str) -> Result<(), Error> {
@@ -230,7 +245,7 @@ mod tests {
                 by: String::new(),
                 note: String::new(),
             };
-            assert_eq!(strategy.add(new).unwrap(), number(i as u32 + 1));
+            assert_eq!(strategy.add(new, 1).unwrap().number, number(i as u32 + 1));
         }
         strategy
     }
@@ -276,13 +291,13 @@ mod tests {
             by: String::new(),
             note: String::new(),
         };
-        assert!(matches!(s.add(new.clone()), Err(Error::TooManyVersions { .. })));
+        assert!(matches!(s.add(new.clone(), 1), Err(Error::TooManyVersions { .. })));
         let long = NewVersion {
             note: "x".repeat(MAX_NOTE + 1),
             ..new
         };
         assert!(matches!(
-            with_versions(0).add(long),
+            with_versions(0).add(long, 1),
             Err(Error::TextTooLong { field: "note", .. })
         ));
         for i in 0..MAX_ACTIVATIONS + 10 {

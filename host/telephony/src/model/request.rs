@@ -46,8 +46,13 @@ pub enum RequestKind {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },
-    /// Tell the caller's side that the call waits. Also gives the strategy more time: see the link's DN options.
-    Queued,
+    /// Tell the caller's side that the call waits.
+    Queued {
+        /// The strategy waits by its own will: it has the time that waiting calls have, see the link's DN options.
+        /// Otherwise the time for a decision stays what it was.
+        #[serde(default)]
+        holds: bool,
+    },
     /// Tell the caller's side that the call rings.
     Ringing,
     /// Add to, or change, the call's user data (TUpdateUserData).
@@ -86,7 +91,7 @@ impl RequestKind {
         match self {
             RequestKind::RouteCall { .. } => "route-call",
             RequestKind::Reject { .. } => "reject",
-            RequestKind::Queued => "queued",
+            RequestKind::Queued { .. } => "queued",
             RequestKind::Ringing => "ringing",
             RequestKind::AttachUserData { .. } => "attach-user-data",
             RequestKind::DeleteUserData { .. } => "delete-user-data",
@@ -190,5 +195,15 @@ mod tests {
         assert_eq!(json["request"], "route-call");
         assert_eq!(json["targets"][0], "7001");
         assert_eq!(serde_json::from_value::<Request>(json).unwrap(), request);
+    }
+
+    #[test]
+    fn queued_holds_nothing_unless_it_says_so() {
+        let read = |text| serde_json::from_str::<RequestKind>(text).unwrap();
+        assert_eq!(read(r#"{"request":"queued"}"#), RequestKind::Queued { holds: false });
+        assert_eq!(
+            read(r#"{"request":"queued","holds":true}"#),
+            RequestKind::Queued { holds: true }
+        );
     }
 }

@@ -5,6 +5,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Header fields that carry user data: `User-to-User`, or names that begin with `X-`. See [`super::Options::user_data_in`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UserDataHeaders {
+    /// Of an INVITE.
+    pub incoming: Vec<String>,
+    /// Of a 302.
+    pub outgoing: Vec<String>,
+}
+
 /// A routing point: a DN where calls wait for a decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoutingPoint {
@@ -16,6 +25,8 @@ pub struct RoutingPoint {
     pub decision_timeout: Duration,
     /// How long a call waits in all once the strategy has said `Queued` or `Ringing`.
     pub queue_timeout: Duration,
+    /// Header fields that carry user data of its calls; without, those of the link's options.
+    pub user_data: Option<Arc<UserDataHeaders>>,
 }
 
 impl RoutingPoint {
@@ -31,6 +42,7 @@ impl RoutingPoint {
             default_targets: Vec::new(),
             decision_timeout: Self::DECISION_TIMEOUT,
             queue_timeout: Self::QUEUE_TIMEOUT,
+            user_data: None,
         }
     }
 }

@@ -239,6 +239,8 @@ impl Owner {
             }
             Inbound::Closed(id) => {
                 self.connections.remove(&id);
+                self.uas.connection_closed(now(), id);
+                return self.flush();
             }
             // Dropping the sender tells the connection to close.
             Inbound::Idle(id) => {

@@ -24,7 +24,7 @@ pub mod transaction;
 mod transport;
 pub mod uas;
 
-pub use dns::{DnTable, RoutingPoint};
+pub use dns::{DnTable, RoutingPoint, UserDataHeaders};
 pub use error::Error;
 pub use link::{Handle, Link};
 pub use options::{Bind, Options, Placement, Protocol};

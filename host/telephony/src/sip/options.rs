@@ -56,7 +56,7 @@ pub struct Options {
     /// Where to listen. TLS needs a server configuration, handed to [`super::Link::bind`].
     pub bind: Vec<Bind>,
     /// Header fields of an INVITE that become user data: the key is the field's name without `X-`, the value its text. A value of
-    /// `User-to-User` with `;encoding=hex` is decoded (RFC 7433).
+    /// `User-to-User` with `;encoding=hex` is decoded (RFC 7433). For routing points without [`super::RoutingPoint::user_data`].
     pub user_data_in: Vec<String>,
     /// Header fields that a 302 gets from the user data of `RouteCall`, by the same rule for keys. `User-to-User` is written in
     /// `encoding=hex`.
@@ -69,6 +69,8 @@ pub struct Options {
     pub max_headers: usize,
     /// Longest header field, bytes.
     pub max_header_length: usize,
+    /// Most calls that wait for a decision at a time. Further ones are answered with 503.
+    pub max_pending_calls: usize,
     /// Most transactions at a time. Further requests are answered with 503.
     pub max_transactions: usize,
     /// Most transactions at a time from one source address. The address of a proxy is the source of all its calls: a
@@ -110,6 +112,7 @@ impl Default for Options {
             max_message: limits.message,
             max_headers: limits.headers,
             max_header_length: limits.header,
+            max_pending_calls: 100_000,
             max_transactions: 100_000,
             max_transactions_per_source: 50_000,
             retry_after_s: 5,

@@ -29,8 +29,8 @@ pub enum Asked {
     Terminate(SessionId, Termination),
     List(Filter, Page),
     Deploy(TenantName, StrategyName, Deployment),
-    Activate(TenantName, StrategyName, Version),
-    RollBack(TenantName, StrategyName),
+    Activate(TenantName, StrategyName, Version, String),
+    RollBack(TenantName, StrategyName, String),
     Other(&'static str),
 }
 
@@ -138,12 +138,20 @@ impl backend::Strategies for Fake {
         )
     }
 
-    fn activate<'a>(&'a self, t: &'a TenantName, n: &'a StrategyName, v: Version) -> Answer<'a, StrategyVersion> {
-        self.answer(Asked::Activate(t.clone(), n.clone(), v), Ok(version(n, v.0, "x", true)))
+    fn activate<'a>(
+        &'a self,
+        t: &'a TenantName,
+        n: &'a StrategyName,
+        v: Version,
+        by: String,
+    ) -> Answer<'a, StrategyVersion> {
+        let asked = Asked::Activate(t.clone(), n.clone(), v, by);
+        self.answer(asked, Ok(version(n, v.0, "x", true)))
     }
 
-    fn roll_back<'a>(&'a self, t: &'a TenantName, n: &'a StrategyName) -> Answer<'a, StrategyVersion> {
-        self.answer(Asked::RollBack(t.clone(), n.clone()), Ok(version(n, 1, "x", true)))
+    fn roll_back<'a>(&'a self, t: &'a TenantName, n: &'a StrategyName, by: String) -> Answer<'a, StrategyVersion> {
+        let asked = Asked::RollBack(t.clone(), n.clone(), by);
+        self.answer(asked, Ok(version(n, 1, "x", true)))
     }
 
     fn source<'a>(&'a self, _: &'a TenantName, _: &'a StrategyName, _: Version) -> Answer<'a, Source> {

@@ -54,6 +54,7 @@ pub(super) struct Transport {
 impl Transport {
     pub(super) async fn bind(options: &Options, tls: Option<TlsConfig>) -> Result<Transport, Error> {
         let mut sockets = Vec::with_capacity(options.bind.len());
+        let mut warned = false;
         for Bind { protocol, address } in options.bind.iter().copied() {
             let failed = |source| Error::Bind {
                 protocol,
@@ -63,6 +64,20 @@ impl Transport {
             let (socket, address) = if protocol == Protocol::Udp {
                 let socket = UdpSocket::bind(address).await.map_err(failed)?;
                 let address = socket.local_addr().map_err(failed)?;
+                match datagram::enlarge(&socket) {
+                    Ok(granted) => {
+                        tracing::info!(%address, bytes = granted, "receive buffer of the datagram socket");
+                        if granted < datagram::RECEIVE_BUFFER && !std::mem::replace(&mut warned, true) {
+                            let asked = datagram::RECEIVE_BUFFER;
+                            tracing::warn!(
+                                "the system grants SIP over UDP a receive buffer of {granted} bytes, {asked} were asked for: bursts of \
+                                 calls lose messages, which come again after 500 ms; allow more with `sysctl -w \
+                                 net.core.rmem_max={asked}`"
+                            );
+                        }
+                    }
+                    Err(e) => tracing::warn!(%address, "the receive buffer keeps the system's size: {e}"),
+                }
                 (Socket::Datagram(Arc::new(socket)), address)
             } else {
                 let tls = match protocol {

@@ -1,5 +1,6 @@
 //! How many connections there may be, in all and per source.
 
+use crate::sip::uas::network;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,6 +29,7 @@ impl Quota {
 
     /// A place for a connection from `source`; none when there are too many.
     pub(super) fn take(self: &Arc<Self>, source: IpAddr) -> Option<Place> {
+        let source = network(source);
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let (all, sources) = &mut *counts;
         let from_source = sources.get(&source).copied().unwrap_or(0);
@@ -72,5 +74,16 @@ mod tests {
         assert!(quota.take(b).is_none());
         drop(first);
         assert!(quota.take(b).is_some());
+    }
+
+    #[test]
+    fn an_ipv6_network_has_the_places_of_one_source() {
+        let quota = Quota::new(9, 1);
+        let source = |text: &str| text.parse::<IpAddr>().unwrap();
+        let first = quota.take(source("2001:db8::1")).unwrap();
+        assert!(quota.take(source("2001:db8::2")).is_none());
+        assert!(quota.take(source("2001:db8:0:1::1")).is_some());
+        drop(first);
+        assert!(quota.take(source("2001:db8::2")).is_some());
     }
 }

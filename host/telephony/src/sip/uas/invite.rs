@@ -1,11 +1,11 @@
 //! INVITE, CANCEL and OPTIONS: what the caller's side asks.
 
 use super::{
-    Alarm, Attempt, Essentials, EventKind, Matching, Now, Recent, Request, RouteFailure, TransactionId, Uas, user_data,
+    Attempt, Essentials, EventKind, Matching, Now, Recent, Request, RouteFailure, TransactionId, Uas, user_data,
 };
 use super::{CallUuid, ConnId, Duration, Instant};
 use crate::model::{Call, CallId, CallType};
-use crate::sip::message::{HeaderName, NameAddr, Scheme, Uri};
+use crate::sip::message::{HeaderName, Headers, Method, NameAddr, Scheme, Uri, escape_user};
 use crate::sip::uas::respond::with_allow;
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ impl Uas {
             .list(&HeaderName::Require)
             .filter(|tag| !tag.is_empty())
             .collect();
-        if !required.is_empty() {
+        if request.method != Method::Invite && !required.is_empty() {
             // No extension is supported here that changes how a request is to be understood.
             let unsupported = required.join(", ");
             self.respond(now, id, 420, None, |headers, _| {
@@ -62,16 +62,14 @@ impl Uas {
     }
 
     pub(super) fn invite(&mut self, now: Now, id: TransactionId, request: &Request, essentials: &Essentials) {
+        // Max-Forwards is for proxies: here the request has arrived (RFC 3261 16.3, RFC 4475 3.3.11). Require is for who answers the call:
+        // a redirect server ignores what it does not know of it (RFC 3261 8.3).
         let Some(uri) = self.inspect(now, id, request) else {
             return;
         };
         if essentials.to.tag().is_some() {
             // There are no dialogs here.
             return self.respond(now, id, 481, None, |_, _| {});
-        }
-        if essentials.max_forwards == Some(0) {
-            // The redirected call would need another hop.
-            return self.respond(now, id, 483, None, |_, _| {});
         }
         let from_tag = essentials.from.tag();
         let merge_key = self.digest(("merge", &essentials.call_id, from_tag, essentials.cseq.number));
@@ -91,7 +89,12 @@ impl Uas {
             tracing::debug!(dn = %point.dn, draining = self.draining, "503: no new calls are taken");
             return self.unavailable(now, id);
         }
-        let user_data = match user_data::read(&self.options, &request.headers) {
+        if self.waiting >= self.options.max_pending_calls {
+            tracing::debug!(dn = %point.dn, "503: max-pending-calls wait already");
+            return self.unavailable(now, id);
+        }
+        let own = point.user_data.as_ref().map(|headers| &headers.incoming);
+        let user_data = match user_data::read(own.unwrap_or(&self.options.user_data_in), &request.headers) {
             Ok(user_data) => user_data,
             Err(e) => return self.respond(now, id, 513, Some(&format!("Message Too Large ({e})")), |_, _| {}),
         };
@@ -99,7 +102,7 @@ impl Uas {
         // The caller's side shall stop retransmitting now, not after 200 ms (RFC 3261 17.2.1): a strategy may take longer.
         self.respond(now, id, 100, None, |_, _| {});
         let random = (self.random)();
-        let retry_key = self.digest(("retry", &essentials.call_id, &number));
+        let retry_key = self.digest(("retry", &essentials.call_id, from_tag, &number));
         let earlier = self.take_recent(retry_key, now.instant);
         let (call_uuid, attempt_number) = match &earlier {
             Some(earlier) => (earlier.call_uuid, earlier.number + 1),
@@ -134,19 +137,28 @@ impl Uas {
             created_ms: now.unix_ms,
         };
         let deadline = now.instant + point.decision_timeout;
-        self.table.set_alarm(id, deadline, Alarm::Decision);
+        self.await_decision(now, id, deadline);
+        let secure = uri.scheme == Scheme::Sips;
+        let to = &essentials.to.uri;
+        // A tel URI names no host; To often does, and that was meant to reach this side, too.
+        let authority = [authority, to.authority()].into_iter().find(|host| !host.is_empty());
+        let domain = self.dns.domain(&point.dn.switch).flatten();
+        let own = authority.as_deref().or(domain);
+        let dialog = dialog(request, own.map(|host| number_uri(secure, &number, host)));
         self.calls.insert(call_uuid, id);
         self.merged.insert(merge_key, id);
+        self.waiting += 1;
         if let Some(transaction) = self.table.get_mut(id) {
             transaction.attempt = Some(Box::new(Attempt {
                 call_uuid,
                 point: Arc::clone(&point),
                 authority,
-                secure: uri.scheme == Scheme::Sips,
+                secure,
                 number: attempt_number,
                 deadline,
                 arrived: now.instant,
                 provisional: None,
+                dialog,
                 routed: None,
                 retry_key,
                 merge_key,
@@ -172,7 +184,6 @@ impl Uas {
         self.respond(now, id, 200, None, |_, _| {});
         // After a final response the CANCEL has no effect: the race is lost, and the ACK of the 302 will tell.
         if let Some(call_uuid) = self.undecided(invite) {
-            self.decided(invite);
             self.respond(now, invite, 487, None, |_, _| {});
             self.emit(now, Some(call_uuid), EventKind::Abandoned);
         }
@@ -183,13 +194,6 @@ impl Uas {
         let transaction = self.table.get(id)?;
         let attempt = transaction.attempt.as_ref()?;
         transaction.server.is_undecided().then_some(attempt.call_uuid)
-    }
-
-    /// A call gets its final response: a repeated INVITE with a new branch is not a merged one any more, but a retry.
-    pub(super) fn decided(&mut self, id: TransactionId) {
-        if let Some(key) = self.table.get(id).and_then(|t| t.attempt.as_ref()).map(|a| a.merge_key) {
-            self.merged.remove(&key);
-        }
     }
 
     fn take_recent(&mut self, key: u128, now: Instant) -> Option<Recent> {
@@ -216,6 +220,25 @@ impl Uas {
     pub(super) fn retry_window(&self) -> Duration {
         Duration::from_millis(self.options.retry_window_ms)
     }
+}
+
+/// What makes an early dialog of a response (RFC 3261 12.1.1): the way back, and who is there.
+fn dialog(request: &Request, contact: Option<String>) -> Headers {
+    let record_route = HeaderName::of("Record-Route");
+    let mut headers = Headers::default();
+    for route in request.headers.lines(&record_route) {
+        headers.push(record_route.clone(), route);
+    }
+    if let Some(contact) = contact {
+        headers.push(HeaderName::Contact, format!("<{contact}>"));
+    }
+    headers
+}
+
+/// A number as a URI.
+pub(super) fn number_uri(secure: bool, number: &str, host: &str) -> String {
+    let scheme = if secure { "sips" } else { "sip" };
+    format!("{scheme}:{}@{host}", escape_user(number))
 }
 
 /// The caller's number: the asserted identity where a trusted element gave one (RFC 3325), else From. None when withheld.

@@ -4,7 +4,7 @@
 //! send and events to report. It owns the transactions and the calls that wait for a decision. A call's life:
 //!
 //! ```text
-//!   INVITE --> checks --4xx/5xx                         caller CANCELs: 487, Abandoned
+//!   INVITE --> checks --4xx/5xx                         caller CANCELs: 487, Abandoned; connection closes: Abandoned
 //!                | 100, RouteRequest                   /
 //!             waiting ---------------------------------
 //!                | Queued: 182       | RouteCall: 302     | Reject: 4xx-6xx   | time is up: 302 to a default DN, or 480
@@ -26,7 +26,7 @@ use super::message::{Essentials, Headers, Malformed, Message, Method, Request};
 use super::options::{Options, Protocol};
 use super::transaction::{Input, Matching, Output as Step, Timer};
 use crate::model::{
-    CallUuid, Capabilities, Capability, ConnId, Epoch, Event, EventKind, ReleaseCause, RequestFailure, RequestId,
+    CallUuid, Capabilities, Capability, ConnId, Dn, Epoch, Event, EventKind, ReleaseCause, RequestFailure, RequestId,
     RouteFailure, RouteType, Seq, Target,
 };
 use bytes::Bytes;
@@ -38,6 +38,7 @@ use std::time::{Duration, Instant};
 use table::{Alarm, Table, Transaction};
 
 pub use table::TransactionId;
+pub(super) use table::network;
 
 /// What a SIP routing point can do.
 pub const CAPABILITIES: Capabilities = Capabilities::of(&[
@@ -56,6 +57,10 @@ const MAX_ANSWERED: usize = 65_536;
 
 /// Routed calls that are remembered, so that one that comes back is recognised.
 const MAX_RECENT: usize = 200_000;
+
+/// Most bytes of a request that are kept for its responses and for finding its transaction. Real requests have 1 KiB of them; without a
+/// bound a source could make the link keep `max-message` for each of its transactions.
+const MAX_KEPT: usize = 16 << 10;
 
 /// How often a waiting call's 182 or 180 is repeated, so that proxies keep the INVITE alive (RFC 3261 13.3.1.1).
 const REFRESH: Duration = Duration::from_secs(60);
@@ -110,8 +115,8 @@ pub struct Send {
 struct Attempt {
     call_uuid: CallUuid,
     point: Arc<RoutingPoint>,
-    /// Host of the Request-URI: where targets of a switch without a domain are addressed.
-    authority: String,
+    /// Host of the Request-URI, or, where that is a `tel` URI, of To: where targets of a switch without a domain are addressed.
+    authority: Option<String>,
     /// Whether the Request-URI was `sips`: then targets must be, too (RFC 3261 8.1.1.8).
     secure: bool,
     number: u32,
@@ -120,6 +125,8 @@ struct Attempt {
     arrived: Instant,
     /// 182 or 180, once sent.
     provisional: Option<u16>,
+    /// What a 182 or 180 has beside the header fields that every response has: Record-Route and Contact.
+    dialog: Headers,
     /// Set when a 302 was sent.
     routed: Option<(RouteType, Vec<Target>)>,
     retry_key: u128,
@@ -143,14 +150,16 @@ pub struct Uas {
     table: Table,
     /// The transaction of each call's present attempt.
     calls: HashMap<CallUuid, TransactionId>,
-    /// Undecided INVITEs by what a merged request repeats (RFC 3261 8.2.2.2).
+    /// Number of calls that wait for a decision.
+    waiting: usize,
+    /// INVITEs that wait for a decision or the ACK, by what a merged request repeats (RFC 3261 8.2.2.2).
     merged: HashMap<u128, TransactionId>,
     recent: HashMap<u128, Recent>,
     recent_order: VecDeque<(Instant, u128)>,
     answered: HashMap<RequestId, Result<(), RequestFailure>>,
     answered_order: VecDeque<RequestId>,
-    /// Turn of the default DNs.
-    turn: usize,
+    /// Turn of the default DNs of each routing point.
+    turns: HashMap<Dn, usize>,
     /// Secrets of this run, for tags and for keys that an attacker must not be able to make collide.
     secrets: (RandomState, RandomState),
     random: Box<dyn FnMut() -> [u8; 20] + std::marker::Send>,
@@ -177,12 +186,13 @@ impl Uas {
             seq: Seq(0),
             table,
             calls: HashMap::new(),
+            waiting: 0,
             merged: HashMap::new(),
             recent: HashMap::new(),
             recent_order: VecDeque::new(),
             answered: HashMap::new(),
             answered_order: VecDeque::new(),
-            turn: 0,
+            turns: HashMap::new(),
             secrets: (RandomState::new(), RandomState::new()),
             random,
             draining: false,
@@ -206,6 +216,10 @@ impl Uas {
 
     /// Replaces the routing points.
     pub fn set_dns(&mut self, dns: Arc<DnTable>) {
+        self.turns.retain(|dn, _| {
+            dns.find(&dn.number, dns.domain(&dn.switch).flatten().unwrap_or(""))
+                .is_some()
+        });
         self.dns = dns;
     }
 
@@ -322,7 +336,20 @@ impl Uas {
         if let Some(id) = found {
             return self.feed(now, id, Input::Retransmission);
         }
-        if !self.table.has_room(source.peer.ip()) {
+        if respond::kept(request) > MAX_KEPT {
+            tracing::debug!(peer = %source.peer, "513: too much to repeat in a response");
+            let reason = format!(
+                "Message Too Large (Request-URI, Via, From, To, Call-ID, CSeq and Record-Route have more than {MAX_KEPT} bytes)"
+            );
+            return self.refuse(source, request, Some(essentials), 513, Some(&reason));
+        }
+        // A full table must not keep a caller from giving up, which makes room. There is at most one CANCEL for each INVITE.
+        let cancels = request.method == Method::Cancel
+            && self
+                .table
+                .find(&Matching::cancelled(request, essentials), essentials.to.tag())
+                .is_some();
+        if !cancels && !self.table.has_room(source.peer.ip()) {
             tracing::debug!(peer = %source.peer, "503: too many transactions");
             return self.refuse(source, request, Some(essentials), 503, None);
         }
@@ -346,11 +373,29 @@ impl Uas {
         self.feed(now, id, Input::TransportFailed);
     }
 
+    /// A connection is gone: nobody can be told any more what becomes of the calls that wait on it. What was answered may have arrived,
+    /// and its ACK may come another way.
+    pub fn connection_closed(&mut self, now: Now, connection: ConnectionId) {
+        for id in self.table.of_connection(connection) {
+            if let Some(call_uuid) = self.undecided(id) {
+                self.forget(id);
+                self.emit(now, Some(call_uuid), EventKind::Abandoned);
+            }
+        }
+    }
+
     /// Gives an input to a transaction and does what it says.
     fn feed(&mut self, now: Now, id: TransactionId, input: Input) {
         let mut steps = std::mem::take(&mut self.steps);
         if let Some(transaction) = self.table.get_mut(id) {
+            let waited = transaction.is_waiting();
             transaction.server.handle(input, &mut steps);
+            if waited && !transaction.is_waiting() {
+                self.waiting -= 1;
+                if let Some(attempt) = &mut transaction.attempt {
+                    attempt.dialog = Headers::default();
+                }
+            }
         }
         for step in steps.drain(..) {
             match step {
@@ -375,8 +420,10 @@ impl Uas {
         self.steps = steps;
     }
 
-    /// The transaction of a call's 302 has its outcome.
+    /// The transaction of a call has its outcome.
     fn route_ended(&mut self, now: Now, id: TransactionId, failure: Option<RouteFailure>) {
+        // From now on the same INVITE with a new branch is no merged one any more, but a retry.
+        self.unmerge(id);
         let Some(attempt) = self.table.get_mut(id).and_then(|t| t.attempt.as_mut()) else {
             return;
         };
@@ -391,10 +438,20 @@ impl Uas {
         self.emit(now, Some(call_uuid), kind);
     }
 
+    fn unmerge(&mut self, id: TransactionId) {
+        if let Some(attempt) = self.table.get(id).and_then(|t| t.attempt.as_ref())
+            && self.merged.get(&attempt.merge_key) == Some(&id)
+        {
+            self.merged.remove(&attempt.merge_key);
+        }
+    }
+
     fn forget(&mut self, id: TransactionId) {
+        self.unmerge(id);
         let Some(transaction) = self.table.remove(id) else {
             return;
         };
+        self.waiting -= usize::from(transaction.is_waiting());
         if let Some(attempt) = transaction.attempt
             && self.calls.get(&attempt.call_uuid) == Some(&id)
         {

@@ -1,6 +1,8 @@
 //! Making responses (RFC 3261 8.2.6) and saying where they go (18.2.2, RFC 3581).
 
-use super::{Channel, Headers, Input, Malformed, Now, Options, Request, Send, Source, Transaction, TransactionId, Uas};
+use super::{
+    Channel, Headers, Input, Malformed, Now, Options, Request, Send, Source, Transaction, TransactionId, Uas, network,
+};
 use crate::sip::message::{Essentials, HeaderName, Method, Response, Via, reason_phrase};
 use crate::sip::transaction::Server;
 use bytes::Bytes;
@@ -8,6 +10,9 @@ use std::net::SocketAddr;
 
 /// The methods that a routing point answers to.
 const ALLOW: &str = "INVITE, ACK, CANCEL, OPTIONS, BYE";
+
+/// What every response repeats once, beside Via (RFC 3261 8.2.6.2).
+const ECHOED: [HeaderName; 4] = [HeaderName::From, HeaderName::To, HeaderName::CallId, HeaderName::CSeq];
 
 pub(super) fn with_allow(headers: &mut Headers, _: &Options) {
     headers.push(HeaderName::Allow, ALLOW);
@@ -24,7 +29,7 @@ impl Uas {
             echo: Some(echo),
             tag,
             attempt: None,
-            peer: source.peer.ip(),
+            network: network(source.peer.ip()),
             key: None,
         }
     }
@@ -107,7 +112,7 @@ impl Uas {
                 None => echo.push(HeaderName::Via, via),
             }
         }
-        for name in [HeaderName::From, HeaderName::To, HeaderName::CallId, HeaderName::CSeq] {
+        for name in ECHOED {
             if let Some(value) = request.headers.first(&name) {
                 echo.push(name, value);
             }
@@ -136,6 +141,20 @@ impl Uas {
     }
 }
 
+/// Bytes of a request that its transaction keeps.
+pub(super) fn kept(request: &Request) -> usize {
+    let repeated = |name: &HeaderName| {
+        name.as_str().eq_ignore_ascii_case("Record-Route")
+            || [HeaderName::Via, HeaderName::Timestamp].contains(name)
+            || ECHOED.contains(name)
+    };
+    let lines = request.headers.iter().filter(|(name, _)| repeated(name));
+    request.uri.len()
+        + lines
+            .map(|(name, value)| name.as_str().len() + value.len())
+            .sum::<usize>()
+}
+
 fn top_via(request: &Request) -> Option<Via> {
     Via::parse(request.headers.list(&HeaderName::Via).next()?).ok()
 }
@@ -146,8 +165,10 @@ fn received(via: &Via, source: Source) -> Via {
     let mut via = via.clone();
     let rport = via.params.get("rport").is_some();
     let sent_by: Option<std::net::IpAddr> = via.sent_by.host.trim_matches(['[', ']']).parse().ok();
-    if rport || sent_by != Some(source.peer.ip()) {
-        via.params.set("received", source.peer.ip().to_string());
+    // A socket for both families shows an IPv4 sender as an IPv6 address, which is not the one that it knows itself by.
+    let peer = source.peer.ip().to_canonical();
+    if rport || sent_by.map(|sent_by| sent_by.to_canonical()) != Some(peer) {
+        via.params.set("received", peer.to_string());
     }
     if rport {
         via.params.set("rport", source.peer.port().to_string());
@@ -162,7 +183,10 @@ fn reply_to(source: Source, via: Option<&Via>) -> (Channel, SocketAddr) {
     const SIP_PORT: u16 = 5060;
     let to = match (source.channel, via) {
         (Channel::Socket(_), Some(via)) if via.params.get("rport").is_none() => {
-            SocketAddr::new(source.peer.ip(), via.sent_by.port.unwrap_or(SIP_PORT))
+            // Otherwise the address as the socket gave it: a mapped one, or one with a scope, is only good in that form.
+            let mut to = source.peer;
+            to.set_port(via.sent_by.port.unwrap_or(SIP_PORT));
+            to
         }
         _ => source.peer,
     };

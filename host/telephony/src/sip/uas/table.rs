@@ -4,8 +4,9 @@ use super::{Attempt, Channel, ConnectionId, Options, Timer};
 use crate::sip::message::Headers;
 use crate::sip::transaction::{Key, Matching, Server};
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap};
-use std::net::{IpAddr, SocketAddr};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Identifies a transaction for the life of the link.
@@ -35,11 +36,17 @@ pub(super) struct Transaction {
     pub(super) tag: Option<String>,
     /// The call, of an INVITE that became one.
     pub(super) attempt: Option<Box<Attempt>>,
-    pub(super) peer: IpAddr,
-    pub(super) key: Option<Key>,
+    /// Whom it counts for: see [`network`].
+    pub(super) network: IpAddr,
+    pub(super) key: Option<Arc<Key>>,
 }
 
 impl Transaction {
+    /// Whether it is a call that waits for its decision.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.attempt.is_some() && self.server.is_undecided()
+    }
+
     /// Whether it is a call that waits for its decision or for the ACK.
     pub(super) fn is_open_invite(&self) -> bool {
         self.invite && (self.server.is_undecided() || self.attempt.as_ref().is_some_and(|a| a.routed.is_some()))
@@ -49,9 +56,9 @@ impl Transaction {
 /// See the module.
 pub(super) struct Table {
     transactions: BTreeMap<TransactionId, Transaction>,
-    keys: HashMap<Key, TransactionId>,
+    keys: HashMap<Arc<Key>, TransactionId>,
     per_source: HashMap<IpAddr, usize>,
-    per_connection: HashMap<ConnectionId, usize>,
+    per_connection: HashMap<ConnectionId, BTreeSet<TransactionId>>,
     alarms: BinaryHeap<Reverse<(Instant, TransactionId, Alarm)>>,
     last: u64,
     limit: usize,
@@ -78,17 +85,18 @@ impl Table {
 
     pub(super) fn has_room(&self, source: IpAddr) -> bool {
         self.transactions.len() < self.limit
-            && self.per_source.get(&source).copied().unwrap_or(0) < self.limit_per_source
+            && self.per_source.get(&network(source)).copied().unwrap_or(0) < self.limit_per_source
     }
 
     pub(super) fn insert(&mut self, key: Key, mut transaction: Transaction) -> TransactionId {
         self.last += 1;
         let id = TransactionId(self.last);
-        *self.per_source.entry(transaction.peer).or_default() += 1;
+        *self.per_source.entry(transaction.network).or_default() += 1;
         if let Channel::Connection(connection) = transaction.reply_to.0 {
-            *self.per_connection.entry(connection).or_default() += 1;
+            self.per_connection.entry(connection).or_default().insert(id);
         }
-        self.keys.insert(key.clone(), id);
+        let key = Arc::new(key);
+        self.keys.insert(Arc::clone(&key), id);
         transaction.key = Some(key);
         self.transactions.insert(id, transaction);
         id
@@ -99,9 +107,19 @@ impl Table {
         if let Some(key) = &transaction.key {
             self.keys.remove(key);
         }
-        release(&mut self.per_source, &transaction.peer);
-        if let Channel::Connection(connection) = &transaction.reply_to.0 {
-            release(&mut self.per_connection, connection);
+        if let Some(count) = self.per_source.get_mut(&transaction.network) {
+            *count -= 1;
+            if *count == 0 {
+                self.per_source.remove(&transaction.network);
+            }
+        }
+        if let Channel::Connection(connection) = &transaction.reply_to.0
+            && let Some(ids) = self.per_connection.get_mut(connection)
+        {
+            ids.remove(&id);
+            if ids.is_empty() {
+                self.per_connection.remove(connection);
+            }
         }
         Some(transaction)
     }
@@ -124,6 +142,12 @@ impl Table {
 
     pub(super) fn is_busy(&self, connection: ConnectionId) -> bool {
         self.per_connection.contains_key(&connection)
+    }
+
+    /// The transactions whose responses go through a connection, oldest first.
+    pub(super) fn of_connection(&self, connection: ConnectionId) -> Vec<TransactionId> {
+        let ids = self.per_connection.get(&connection);
+        ids.map(|ids| ids.iter().copied().collect()).unwrap_or_default()
     }
 
     pub(super) fn undecided_invites(&self) -> Vec<TransactionId> {
@@ -152,12 +176,25 @@ impl Table {
     }
 }
 
-/// Counts down; an entry of none is no entry.
-fn release<K: std::hash::Hash + Eq>(counts: &mut HashMap<K, usize>, key: &K) {
-    if let Some(count) = counts.get_mut(key) {
-        *count -= 1;
-        if *count == 0 {
-            counts.remove(key);
-        }
+/// What counts as one source: an IPv4 address, however it is written, or an IPv6 network of 64 bits: whoever has one address
+/// of such a network has them all (RFC 4291 2.5.4).
+pub(in crate::sip) fn network(source: IpAddr) -> IpAddr {
+    match source.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & u128::MAX << 64).into(),
+        v4 => v4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ipv6_network_is_one_source_and_so_is_a_mapped_ipv4_address() {
+        let source = |text: &str| network(text.parse().unwrap());
+        assert_eq!(source("2001:db8:1:2:3::4"), source("2001:db8:1:2:ffff::"));
+        assert_ne!(source("2001:db8:1:2::"), source("2001:db8:1:3::"));
+        assert_eq!(source("::ffff:192.0.2.1"), source("192.0.2.1"));
+        assert_ne!(source("192.0.2.1"), source("192.0.2.2"));
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::model::{UserData, UserDataError, Value};
 use crate::sip::message::{HeaderName, Headers};
-use crate::sip::options::{Options, Placement};
+use crate::sip::options::Placement;
 use std::fmt::Write as _;
 
 /// The key of a header field.
@@ -13,10 +13,10 @@ fn key(header: &str) -> &str {
     }
 }
 
-/// User data out of the header fields of an INVITE.
-pub(super) fn read(options: &Options, headers: &Headers) -> Result<UserData, UserDataError> {
+/// User data out of the chosen header fields of an INVITE.
+pub(super) fn read(chosen: &[String], headers: &Headers) -> Result<UserData, UserDataError> {
     let mut data = UserData::new();
-    for option in &options.user_data_in {
+    for option in chosen {
         let name = HeaderName::of(option);
         let key = if name == HeaderName::UserToUser {
             HeaderName::UserToUser.as_str()
@@ -72,10 +72,10 @@ pub(super) struct Written {
     pub(super) embedded: Option<String>,
 }
 
-/// Writes user data as the options say. The error names what cannot be carried.
-pub(super) fn write(options: &Options, data: &UserData) -> Result<Written, String> {
+/// Writes user data into the chosen header fields. The error names what cannot be carried.
+pub(super) fn write(chosen: &[String], placement: Placement, data: &UserData) -> Result<Written, String> {
     let mut written = Written::default();
-    for option in &options.user_data_out {
+    for option in chosen {
         let name = HeaderName::of(option);
         let Some(value) = data.get(key(option)) else { continue };
         let text = match value {
@@ -101,7 +101,7 @@ pub(super) fn write(options: &Options, data: &UserData) -> Result<Written, Strin
         } else {
             text
         };
-        match options.user_data_placement {
+        match placement {
             Placement::Header => written.headers.push(name, text),
             Placement::Contact => {
                 let embedded = written.embedded.get_or_insert_default();
@@ -142,16 +142,13 @@ mod tests {
 
     #[test]
     fn chosen_header_fields_become_user_data() {
-        let options = Options {
-            user_data_in: vec!["user-to-user".into(), "X-Customer".into()],
-            ..Options::default()
-        };
+        let chosen = ["user-to-user".into(), "X-Customer".into()];
         let sent = headers(&[
             ("x-customer", "42"),
             ("X-Other", "no"),
             ("User-to-User", "48c3a9;purpose=x;encoding=hex"),
         ]);
-        let data = read(&options, &sent).unwrap();
+        let data = read(&chosen, &sent).unwrap();
         assert_eq!(
             serde_json::to_string(&data).unwrap(),
             r#"[["User-to-User","Hé"],["Customer","42"]]"#
@@ -172,32 +169,25 @@ mod tests {
 
     #[test]
     fn user_data_leaves_as_header_fields_or_inside_the_contacts() {
-        let mut options = Options {
-            user_data_out: vec!["User-to-User".into(), "X-Customer".into()],
-            ..Options::default()
-        };
+        let chosen = ["User-to-User".into(), "X-Customer".into()];
         let mut data = UserData::new();
         data.add("Customer", "4 2").unwrap();
         data.add("User-to-User", "hi").unwrap();
         data.add("Secret", "stays").unwrap();
-        let written = write(&options, &data).unwrap();
+        let written = write(&chosen, Placement::Header, &data).unwrap();
         assert_eq!(
             written.headers,
             headers(&[("User-to-User", "6869;encoding=hex"), ("X-Customer", "4 2")])
         );
-        options.user_data_placement = Placement::Contact;
-        let embedded = write(&options, &data).unwrap().embedded.unwrap();
+        let embedded = write(&chosen, Placement::Contact, &data).unwrap().embedded.unwrap();
         assert_eq!(embedded, "User-to-User=6869%3Bencoding%3Dhex&X-Customer=4%202");
     }
 
     #[test]
     fn a_value_cannot_smuggle_a_line_in() {
-        let options = Options {
-            user_data_out: vec!["X-A".into()],
-            ..Options::default()
-        };
         let mut data = UserData::new();
         data.add("A", "x\r\nContact: <sip:evil@h>").unwrap();
-        assert!(write(&options, &data).unwrap_err().contains("control characters"));
+        let refused = write(&["X-A".into()], Placement::Header, &data).unwrap_err();
+        assert!(refused.contains("control characters"));
     }
 }
