@@ -3,6 +3,7 @@
 use crate::calls::Calls;
 use crate::metrics;
 use crate::programs::{self, Problems, Programs};
+use crate::script;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use pointsman_api::backend::{
@@ -386,27 +387,37 @@ impl Sessions for Shared {
             let of_config = config.tenants.iter().find(|t| t.name.as_str() == tenant.as_str());
             let of_config = of_config.ok_or_else(|| Error::NoSuchTenant(start.tenant.clone()))?;
             let memory = config.limits(of_config).memory_per_session.0 as usize;
-            let src = start.src.strip_prefix("strategy:").unwrap_or(&start.src);
-            if src.contains("://") || src.starts_with("file:") {
-                return Err(Error::NotStarted(format!(
-                    "`src` is `{}`: sessions are started from deployed strategies, by name; deploy the document first",
-                    start.src
-                )));
-            }
-            let reference: Reference = src
-                .parse()
-                .map_err(|e: catalog::InvalidReference| Error::NotStarted(e.to_string()))?;
             let programs = self.0.programs.clone();
-            let found = blocking({
+            let (found, mut params) = if let Some(script) = start.src.strip_prefix("script:") {
+                let name = script
+                    .parse()
+                    .map_err(|e| Error::NotStarted(format!("`{script}` is no script's name: {e}")))?;
+                let scripted = script::resolve(&config, &of_config.name, &name, &config::CallFacts::default())
+                    .map_err(Error::NotStarted)?;
+                let found = programs.find_first(&tenant, scripted.documents, memory, scripted.timeout);
+                (found.await.map_err(Error::NotStarted)?, scripted.params)
+            } else {
+                let src = start.src.strip_prefix("strategy:").unwrap_or(&start.src);
+                if src.contains("://") || src.starts_with("file:") {
+                    return Err(Error::NotStarted(format!(
+                        "`src` is `{}`: sessions are started from deployed strategies, by name; deploy the document first",
+                        start.src
+                    )));
+                }
+                let reference: Reference = src
+                    .parse()
+                    .map_err(|e: catalog::InvalidReference| Error::NotStarted(e.to_string()))?;
                 let tenant = tenant.clone();
-                move || {
+                let found = blocking(move || {
                     programs
                         .deployed(&tenant, &reference, memory)
                         .map_err(|e| Error::NotStarted(e.to_string()))
-                }
-            })
-            .await?;
-            let params = serde_json::Value::Object(start.params).to_string();
+                });
+                (found.await?, serde_json::Map::new())
+            };
+            // What the request says wins over the script.
+            params.extend(start.params);
+            let params = serde_json::Value::Object(params).to_string();
             let request = StartRequest {
                 tenant,
                 strategy: found.name,

@@ -9,6 +9,7 @@
 //! it; what is reported about that call meanwhile waits.
 
 use crate::programs::{Found, Programs};
+use crate::script;
 use arc_swap::ArcSwap;
 use pointsman_config as config;
 use pointsman_contract::{Command, CommandId, Ended, Event, SessionId};
@@ -270,31 +271,15 @@ impl Calls {
         let application = &dn.orchestration.application;
         let (documents, params, timeout) = match &application.primary {
             config::DocumentRef::Script(name) => {
-                let script = config
-                    .script(&switch.tenant, name)
-                    .ok_or_else(|| format!("script {name} does not exist for tenant {}", switch.tenant))?;
-                let mut params = Map::new();
-                for (key, template) in &script.parameters.0 {
-                    params.insert(
-                        key.clone(),
-                        Value::String(template.expand_data(&facts).map_err(|e| e.to_string())?),
-                    );
-                }
-                let mut documents = vec![&script.application.url];
-                documents.extend(&script.application.alternate_url);
-                (
-                    documents,
-                    params,
-                    Duration::from_millis(script.application.fetch_timeout.0),
-                )
+                let scripted = script::resolve(&config, &switch.tenant, name, &facts)?;
+                (scripted.documents, scripted.params, scripted.timeout)
             }
             primary => {
-                let mut documents = vec![primary];
-                documents.extend(&application.alternate);
+                let documents = std::iter::once(primary).chain(&application.alternate);
+                let documents: Vec<_> = documents.map(|d| d.expand(&facts)).collect();
                 (documents, Map::new(), DEFAULT_FETCH_TIMEOUT)
             }
         };
-        let documents: Vec<_> = documents.into_iter().map(|d| d.expand(&facts)).collect();
         let start = Start {
             tenant: tenant.clone(),
             params: Value::Object(params).to_string(),
@@ -326,26 +311,17 @@ impl Calls {
     }
 
     async fn fetch(&self, fetch: Fetch) -> Result<(Found, Start), String> {
-        let mut why = "the DN names no document".to_owned();
-        for document in fetch.documents {
-            let found = match document {
-                Ok(d) => {
-                    self.inner
-                        .programs
-                        .find(&fetch.start.tenant, &d, fetch.memory, fetch.timeout)
-                        .await
-                }
-                Err(e) => Err(e.into()),
-            };
-            match found {
-                Ok(found) => return Ok((found, fetch.start)),
-                Err(e) => {
-                    tracing::warn!(error = %e, origin = fetch.start.origin, "a document cannot be used");
-                    why = e.to_string();
-                }
-            }
-        }
-        Err(why)
+        let Fetch {
+            documents,
+            start,
+            memory,
+            timeout,
+        } = fetch;
+        let found = self
+            .inner
+            .programs
+            .find_first(&start.tenant, documents, memory, timeout);
+        found.await.map(|found| (found, start))
     }
 
     fn start(&self, call: &Call, found: Result<(Found, Start), String>) {

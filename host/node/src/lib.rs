@@ -16,6 +16,7 @@
 //!
 //! Nothing knows this crate but the command line.
 
+mod accept;
 mod adapters;
 mod backend;
 mod calls;
@@ -26,6 +27,7 @@ mod error;
 mod metrics;
 mod programs;
 mod reload;
+mod script;
 mod serve;
 mod tls;
 

@@ -167,6 +167,31 @@ impl Programs {
         })
     }
 
+    /// The first of these documents that can be used; otherwise why the last cannot.
+    pub async fn find_first(
+        &self,
+        tenant: &Tenant,
+        documents: Vec<Result<config::ResolvedDocument, config::ExpandError>>,
+        memory: usize,
+        timeout: Duration,
+    ) -> Result<Found, String> {
+        let mut why = "no document is named".to_owned();
+        for document in documents {
+            let found = match document {
+                Ok(d) => self.find(tenant, &d, memory, timeout).await,
+                Err(e) => Err(e.into()),
+            };
+            match found {
+                Ok(found) => return Ok(found),
+                Err(error) => {
+                    tracing::warn!(%tenant, %error, "a document cannot be used");
+                    why = error.to_string();
+                }
+            }
+        }
+        Err(why)
+    }
+
     /// What a DN's application, with a call's values filled in, leads to.
     pub async fn find(
         &self,
@@ -638,8 +663,8 @@ mod tests {
         let globex = world.file("globex");
         assert_ne!(acme, globex, "the same text, another include");
         assert_eq!(world.file("acme"), acme);
-        let text = |digest| lock(&world.programs.inner.loaded).get(&digest).is_some();
-        assert!(text(acme) && text(globex));
+        let loaded = |digest| lock(&world.programs.inner.loaded).get(&digest).is_some();
+        assert!(loaded(acme) && loaded(globex));
 
         world.write("acme/t.json", "3");
         let changed = world.file("acme");

@@ -5,10 +5,10 @@ use crate::backend::{Backend, Shared};
 use crate::calls::Calls;
 use crate::data::Data;
 use crate::metrics::Figures;
-use crate::programs::Programs;
+use crate::programs::{Programs, same_server};
 use crate::reload::Reloader;
 use crate::tls::Identity;
-use crate::{Error, certs, demo, reload};
+use crate::{Error, accept, certs, demo, reload};
 use arc_swap::ArcSwap;
 use pointsman_api::security::{ApiKey, JsonLines, KeyRing, Keys};
 use pointsman_compiler::{Compiler, Limits};
@@ -73,7 +73,15 @@ pub async fn serve(options: Options) -> Result<(), Error> {
         tracing::error!(%problem.file, problem.reason, "a part of the strategy catalog is damaged and is not served");
     }
     let http = reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::limited(5))
+        .redirect(reqwest::redirect::Policy::custom(|attempt| {
+            const MOST: usize = 5;
+            let from = attempt.previous().first();
+            if attempt.previous().len() > MOST || !from.is_some_and(|from| same_server(from, attempt.url())) {
+                attempt.error("it redirects too often, or to another server")
+            } else {
+                attempt.follow()
+            }
+        }))
         .build()
         .map_err(std::io::Error::other)?;
     let compiler = Compiler::new(sandbox.clone(), limits(&config));
@@ -156,10 +164,14 @@ pub async fn serve(options: Options) -> Result<(), Error> {
         pointsman_api::Options::default(),
     );
     let handle = axum_server::Handle::new();
+    let bounds = accept::Bounds::default();
     for (listener, _) in listeners {
         let tls = axum_server::tls_rustls::RustlsConfig::from_config(identities.http.current());
         reloader.http(tls.clone());
-        let server = axum_server::from_tcp_rustls(listener, tls)?.handle(handle.clone());
+        let mut server = axum_server::from_tcp_rustls(listener, tls)?
+            .map(|tls| bounds.before(tls))
+            .handle(handle.clone());
+        accept::set_timeouts(&mut server);
         let service = router.clone().into_make_service_with_connect_info::<SocketAddr>();
         tasks.spawn(server.serve(service));
     }

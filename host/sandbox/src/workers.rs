@@ -758,7 +758,8 @@ mod tests {
 
     #[test]
     fn dropping_the_last_clone_ends_every_thread_after_its_job() {
-        let w = start(3, LONG);
+        // One lane: with more, an idle one would take the job that is to wait.
+        let w = start(1, LONG);
         let shared = Arc::downgrade(&w.handle.0);
         let (release, hold) = mpsc::channel::<()>();
         let (began, begins) = mpsc::channel();
@@ -777,7 +778,7 @@ mod tests {
         assert!(waits.try_recv().is_err(), "it waits");
         drop(w);
         assert_eq!(waits.recv(), Err(mpsc::RecvError), "dropped, not run");
-        // Idle workers, spares and the watcher go at once, whatever the slice; the busy one after its job.
+        // Spares and the watcher go at once, whatever the slice; the busy thread after its job.
         let deadline = Instant::now() + LONG;
         while shared.strong_count() > 1 && Instant::now() < deadline {
             std::thread::yield_now();
@@ -788,5 +789,13 @@ mod tests {
             std::thread::yield_now();
         }
         assert_eq!(shared.strong_count(), 0);
+
+        let idle = start(3, LONG);
+        let shared = Arc::downgrade(&idle.handle.0);
+        drop(idle);
+        while shared.strong_count() > 0 && Instant::now() < deadline {
+            std::thread::yield_now();
+        }
+        assert_eq!(shared.strong_count(), 0, "idle threads");
     }
 }

@@ -68,7 +68,7 @@ name! {
 }
 
 name! {
-    /// A strategy's name: 1 to 64 of `A-Z a-z 0-9 . _ -`, beginning with a letter or digit. `@` separates the
+    /// A strategy's name: 1 to 64 of `a-z 0-9 . _ -`, beginning with a letter or digit. `@` separates the
     /// version in a reference (`vip@3`), so it is not in a name.
     StrategyName
 }
@@ -95,18 +95,17 @@ impl FromStr for StrategyName {
     type Err = NameError;
 
     fn from_str(text: &str) -> Result<Self, NameError> {
+        let letter = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
         let fits = text.len() <= MAX_NAME_BYTES
-            && text.starts_with(|c: char| c.is_ascii_alphanumeric())
-            && text
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
+            && text.bytes().next().is_some_and(letter)
+            && text.bytes().all(|b| letter(b) || matches!(b, b'.' | b'_' | b'-'));
         if fits {
             return Ok(StrategyName(text.into()));
         }
         Err(NameError::new(
             "strategy",
             text,
-            "use 1 to 64 of the characters A-Z a-z 0-9 . _ -, and begin with a letter or digit",
+            "use 1 to 64 of the characters a-z 0-9 . _ -, lower case only, and begin with a letter or digit",
         ))
     }
 }
@@ -140,7 +139,7 @@ mod tests {
         for bad in ["", "a/b", "a\\b", " a", "a\n", &"x".repeat(65)] {
             assert!(bad.parse::<TenantName>().is_err(), "{bad:?}");
         }
-        for bad in ["", "..", "-x", "a@2", "a b", "a/b", "é", &"x".repeat(65)] {
+        for bad in ["", "..", "-x", "a@2", "a b", "a/b", "é", "Vip", &"x".repeat(65)] {
             assert!(bad.parse::<StrategyName>().is_err(), "{bad:?}");
         }
         assert!("Main office".parse::<TenantName>().is_ok());

@@ -175,7 +175,7 @@ async fn an_upload_says_what_is_wrong_with_it() {
             call("PUT", "/v1/tenants/north/strategies/a%40b").body(SCXML, "<scxml/>"),
             400,
             "bad-name",
-            "`a@b` cannot be the name of a strategy: use 1 to 64 of the characters A-Z a-z 0-9 . _ -, and begin with a letter or digit.",
+            "`a@b` cannot be the name of a strategy: use 1 to 64 of the characters a-z 0-9 . _ -, lower case only, and begin with a letter or digit.",
         ),
         (
             call("PUT", &format!("{VIP}?activate=yes")).body(SCXML, "x"),

@@ -107,6 +107,7 @@ fn sipp(name: &str, dir: &Path, transport: &str, peer: u16, calls: u32, rate: u3
     check(name, &std::fs::read_to_string(&log).unwrap(), calls);
 }
 
+#[expect(clippy::print_stdout, reason = "shown with --nocapture")]
 fn check(name: &str, log: &str, calls: u32) {
     // Call-ID to (DN, caller), and to the targets of its 302.
     let (mut asked, mut answered) = (HashMap::new(), HashMap::new());
