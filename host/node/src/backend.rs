@@ -43,6 +43,7 @@ fn now_ms() -> u64 {
         .map_or(0, |d| d.as_millis() as u64)
 }
 
+/// The name under which the stores know a tenant.
 fn store_tenant(tenant: &TenantName) -> Result<StoreTenant, Error> {
     tenant.as_str().parse().map_err(|_| Error::NoSuchTenant(tenant.clone()))
 }
@@ -120,8 +121,17 @@ impl Backend {
         })
     }
 
+    /// The same, of a tenant that the configuration has.
+    fn tenant(&self, tenant: &TenantName) -> Result<StoreTenant, Error> {
+        let config = self.config.load();
+        let there = config.tenants.iter().any(|t| t.name.as_str() == tenant.as_str());
+        there
+            .then(|| store_tenant(tenant))
+            .unwrap_or_else(|| Err(Error::NoSuchTenant(tenant.clone())))
+    }
+
     fn show(&self, tenant: &TenantName, name: &StrategyName) -> Result<catalog::Strategy, Error> {
-        let found = self.programs.catalog().show(&store_tenant(tenant)?, &store_name(name)?);
+        let found = self.programs.catalog().show(&self.tenant(tenant)?, &store_name(name)?);
         found.map_err(|e| self.catalog_error(name, None, &e))
     }
 
@@ -143,7 +153,7 @@ impl Backend {
             name: store_name(name)?,
             version: Some(number(name, version)?),
         };
-        let found = self.programs.catalog().download(&store_tenant(tenant)?, &reference);
+        let found = self.programs.catalog().download(&self.tenant(tenant)?, &reference);
         found
             .map(|(_, c)| c)
             .map_err(|e| self.catalog_error(name, Some(version), &e))
@@ -238,7 +248,7 @@ impl Strategies for Shared {
                 .0
                 .programs
                 .catalog()
-                .list(&store_tenant(tenant)?)
+                .list(&self.0.tenant(tenant)?)
                 .map_err(|e| Error::Internal(e.to_string()))?;
             let one = |s: &catalog::Strategy| {
                 Some(Strategy {
@@ -267,7 +277,7 @@ impl Strategies for Shared {
         let (this, tenant, name) = (self.0.clone(), tenant.clone(), name.clone());
         // To its end even when the client goes away: a version is there whole or not at all.
         Box::pin(blocking(move || {
-            let (t, n) = (store_tenant(&tenant)?, store_name(&name)?);
+            let (t, n) = (this.tenant(&tenant)?, store_name(&name)?);
             let failed = |e| this.catalog_error(&name, None, &e);
             let catalog = this.programs.catalog();
             // Before the work, and before a component is kept that nothing would name.
@@ -314,7 +324,7 @@ impl Strategies for Shared {
     ) -> Answer<'a, StrategyVersion> {
         let (this, tenant, name) = (self.0.clone(), tenant.clone(), name.clone());
         Box::pin(blocking(move || {
-            let (t, n, v) = (store_tenant(&tenant)?, store_name(&name)?, number(&name, version)?);
+            let (t, n, v) = (this.tenant(&tenant)?, store_name(&name)?, number(&name, version)?);
             let done = this.programs.catalog().activate(&t, &n, v, now_ms(), &by);
             done.map_err(|e| this.catalog_error(&name, Some(version), &e))?;
             this.shown_version(&tenant, &name, version)
@@ -332,7 +342,7 @@ impl Strategies for Shared {
             let done = this
                 .programs
                 .catalog()
-                .roll_back(&store_tenant(&tenant)?, &store_name(&name)?, now_ms(), &by);
+                .roll_back(&this.tenant(&tenant)?, &store_name(&name)?, now_ms(), &by);
             let version = done.map_err(|e| this.catalog_error(&name, None, &e))?;
             this.shown_version(&tenant, &name, Version(version.0.get()))
         }))

@@ -70,12 +70,7 @@ impl Cache {
         };
         let key = match key {
             Some(key) => key,
-            None => {
-                let mut key = [0; MAC];
-                getrandom::fill(&mut key).map_err(|e| std::io::Error::other(e.to_string()))?;
-                write_new(&dir, "key", &[&key])?;
-                key
-            }
+            None => make_key(&dir)?,
         };
         let mut hasher = SettingsHasher(Vec::new());
         std::hash::Hash::hash(&engine.precompile_compatibility_hash(), &mut hasher);
@@ -276,6 +271,28 @@ fn take_hold(dir: &Dir) -> std::io::Result<bool> {
 fn is_ours(metadata: &Metadata) -> bool {
     // SAFETY: geteuid has no preconditions.
     metadata.uid() == unsafe { libc::geteuid() }
+}
+
+/// Makes the key, in the place of one that cannot be used. Of processes that do so at the same moment one is first, and
+/// all have its key: with two keys each would make anew what the other has made.
+fn make_key(dir: &Dir) -> std::io::Result<[u8; MAC]> {
+    match dir.remove_file("key") {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e),
+        _ => {}
+    }
+    let mut key = [0; MAC];
+    getrandom::fill(&mut key).map_err(|e| std::io::Error::other(e.to_string()))?;
+    let mine = format!("key.{}", std::process::id());
+    write_new(dir, &mine, &[&key])?;
+    let linked = dir.hard_link(&mine, dir, "key");
+    dir.remove_file(&mine)?;
+    match linked {
+        Ok(()) => Ok(key),
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
+            read_key(dir)?.ok_or_else(|| std::io::Error::other("another process has just made a key that is unusable"))
+        }
+        Err(e) => Err(e),
+    }
 }
 
 /// The key, if there is one and it can be trusted.

@@ -107,7 +107,7 @@ pub fn split(wasm: &[u8]) -> Result<Split, String> {
 fn check_ret_area(ret_area: u32, stack_pointer: i32, memory: &[u8]) -> Result<(), String> {
     let from = ret_area as usize;
     match memory.get(from..from + MAX_READ_ANSWER) {
-        _ if from < stack_pointer as usize || from % 8 != 0 => Err("RET_AREA lies in the stack".into()),
+        _ if from < stack_pointer as usize || !from.is_multiple_of(8) => Err("RET_AREA lies in the stack".into()),
         Some(room) if room.iter().all(|b| *b == 0) => Ok(()),
         _ => Err(format!("RET_AREA has no room for {MAX_READ_ANSWER} bytes")),
     }

@@ -129,7 +129,6 @@ fn an_unknown_dn_strategy_version_or_session_is_named() {
 }
 
 #[test]
-#[ignore = "fails: host/node lists and deploys the strategies of a tenant that the configuration does not have"]
 fn an_unknown_tenant_is_named() {
     let node = Node::start();
     let message = "There is no tenant `acmee`; /v1/tenants lists those of your key.";
