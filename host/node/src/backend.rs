@@ -125,9 +125,11 @@ impl Backend {
     fn tenant(&self, tenant: &TenantName) -> Result<StoreTenant, Error> {
         let config = self.config.load();
         let there = config.tenants.iter().any(|t| t.name.as_str() == tenant.as_str());
-        there
-            .then(|| store_tenant(tenant))
-            .unwrap_or_else(|| Err(Error::NoSuchTenant(tenant.clone())))
+        if there {
+            store_tenant(tenant)
+        } else {
+            Err(Error::NoSuchTenant(tenant.clone()))
+        }
     }
 
     fn show(&self, tenant: &TenantName, name: &StrategyName) -> Result<catalog::Strategy, Error> {
