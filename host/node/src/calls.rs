@@ -32,6 +32,9 @@ const MAX_REQUESTS: usize = 16_384;
 /// Events of one call that may wait for its session to be started.
 const MAX_EARLY_EVENTS: usize = 16;
 
+/// How often a call that nobody has decided is looked at: does its session wait for a timer by now?
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
 /// REST requests that may wait for a session's response.
 const MAX_PENDING_REPLIES: usize = 10_000;
 
@@ -93,6 +96,8 @@ struct Waiting {
     /// What the session has asked for: by request id.
     asked: HashMap<String, Asked>,
     decided: bool,
+    /// The link has said that it is gone: it will say no more.
+    left: bool,
     /// The request that sends it to its default DN, once made.
     defaulting: Option<String>,
 }
@@ -218,6 +223,7 @@ impl Calls {
                 early: VecDeque::new(),
                 asked: HashMap::new(),
                 decided: false,
+                left: false,
                 defaulting: None,
             };
             state.calls.insert(uuid, waiting);
@@ -384,16 +390,26 @@ impl Calls {
             });
         let (calls, uuid, attempt) = (self.clone(), call.call_uuid, call.attempt);
         self.inner.tasks.spawn(async move {
-            tokio::time::sleep(after).await;
-            let undecided = match lock(&calls.inner.state).calls.get(&uuid) {
-                Some(w) if !w.decided && w.call.attempt == attempt => w.owner,
-                _ => return,
-            };
-            if let Owner::Session(session) = undecided {
+            let mut told = false;
+            loop {
+                // Until it is decided, or the link's time for a decision is up.
+                tokio::time::sleep(if told { LOOK_AGAIN } else { after }).await;
+                let owner = match lock(&calls.inner.state).calls.get(&uuid) {
+                    Some(w) if !w.decided && w.call.attempt == attempt => w.owner,
+                    _ => return,
+                };
+                let Owner::Session(session) = owner else { return };
                 // A strategy that waits by its own will has a timer; one that only hangs does not get more time.
                 let waits = calls.inner.runtime.get().and_then(|r| r.get(session).ok());
                 let holds = waits.is_some_and(|s| s.timers > 0);
-                calls.request(uuid, &format!("{uuid}.{attempt}.queued"), RequestKind::Queued { holds });
+                if !told || holds {
+                    let id = format!("{uuid}.{attempt}.queued{}", if holds { ".holds" } else { "" });
+                    calls.request(uuid, &id, RequestKind::Queued { holds });
+                }
+                if holds {
+                    return;
+                }
+                told = true;
             }
         });
     }
@@ -427,7 +443,7 @@ impl Calls {
                 code: 480,
                 reason: None,
             };
-            self.request(uuid, &format!("{uuid}.{}.refused", waiting.call.attempt), kind);
+            self.request(uuid, &format!("{uuid}.{}.rejected", waiting.call.attempt), kind);
         }
     }
 
@@ -500,6 +516,7 @@ impl Calls {
             EventKind::RequestFailed { request_id, error } => {
                 if let Some(asked) = waiting.asked.remove(request_id.as_str()) {
                     confirmed = Some((asked.command, Outcome::Failed(error.to_string())));
+                    tracing::warn!(call = %uuid, session = %asked.command.session, action = asked.action.name(), %error, "a strategy's command failed");
                     let name = format!("error.interaction.{}", asked.action.name());
                     let more =
                         json!({ "requestid": asked.id, "error": ors_error(&error), "description": error.to_string() });
@@ -569,7 +586,11 @@ impl Calls {
             EventKind::Diverted { to, .. } => {
                 waiting.decided = true;
                 let to: Vec<String> = to.iter().map(ToString::to_string).collect();
-                tracing::warn!(call = %uuid, ?to, "no decision in time: the link sent the call to the default DN");
+                let session = match waiting.owner {
+                    Owner::Session(session) => Some(session.to_string()),
+                    _ => None,
+                };
+                tracing::warn!(call = %uuid, session, ?to, "no decision in time: the link sent the call to the default DN");
             }
             EventKind::Released { cause } => {
                 let resultof = format!("{cause:?}").to_lowercase();
@@ -590,7 +611,8 @@ impl Calls {
         // A call whose session is still being made is kept until that is known.
         if gone && waiting.owner == Owner::Coming {
             waiting.decided = true;
-        } else if gone {
+            waiting.left = true;
+        } else if gone || waiting.left && waiting.owner == Owner::Gone && waiting.asked.is_empty() {
             state.calls.remove(&uuid);
         }
         if refused {
@@ -727,6 +749,7 @@ impl runtime::Commands for Calls {
             Command::Request(r) if r.module == "interaction" => {
                 let done = self.interaction(session, id, r);
                 if let Err(why) = &done {
+                    tracing::warn!(session = %session.id, strategy = %session.strategy, action = r.action, why, "a strategy's command cannot be carried out");
                     // The documented error event, as ORS names it, rather than a refusal of the platform.
                     let data = json!({ "requestid": r.id, "error": "invalidstate", "description": why });
                     let event = Event::external(format!("error.interaction.{}", r.action), Some(data.to_string()));
@@ -763,7 +786,7 @@ impl runtime::Commands for Calls {
         };
         match state.calls.get_mut(&uuid) {
             // What it has asked for is under way: the call is kept until the link has answered.
-            Some(w) if w.owner == Owner::Session(session.id) && !w.asked.is_empty() => w.owner = Owner::Gone,
+            Some(w) if w.owner == Owner::Session(session.id) && !w.asked.is_empty() && !w.left => w.owner = Owner::Gone,
             Some(w) if w.owner == Owner::Session(session.id) => self.give_up(&mut state, uuid, "ended"),
             _ => {}
         }

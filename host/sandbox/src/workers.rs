@@ -337,6 +337,7 @@ fn next(shared: &Shared, lane: Lane) -> Option<Job> {
             return None;
         }
         if let Some(job) = queue.jobs.pop_front() {
+            pass_on(shared, lane, queue);
             return Some(job);
         }
         // Idle from here on, before it looks at the others: a job that comes to one of them after it was looked at finds
@@ -355,8 +356,18 @@ fn next(shared: &Shared, lane: Lane) -> Option<Job> {
         queue.idle = false;
         shared.idle.fetch_sub(1, Ordering::SeqCst);
         if stolen.is_some() {
+            pass_on(shared, lane, queue);
             return stolen;
         }
+    }
+}
+
+/// Called by a thread that goes to work: what it was woken for meanwhile, and has not taken, is another idle lane's.
+fn pass_on(shared: &Shared, lane: Lane, mut queue: MutexGuard<'_, Queue>) {
+    let more = std::mem::take(&mut queue.poked) || !queue.jobs.is_empty();
+    drop(queue);
+    if more && shared.idle.load(Ordering::SeqCst) > 0 {
+        shared.poke(lane);
     }
 }
 
@@ -580,6 +591,23 @@ mod tests {
             done.sort_unstable();
             assert_eq!(done, [(i, 0), (i, 1)]);
             release.send(()).unwrap();
+        }
+        assert_eq!(w.handovers(), 0);
+    }
+
+    #[test]
+    fn two_jobs_that_come_to_an_idle_lane_at_once_run_on_two_threads() {
+        let w = start(2, LONG);
+        for _ in 0..200 {
+            // Each waits for the other: they can only end side by side.
+            let meet = Arc::new(std::sync::Barrier::new(2));
+            let (tx, rx) = mpsc::channel();
+            for _ in 0..2 {
+                let (meet, tx) = (meet.clone(), tx.clone());
+                w.run(0, Box::new(move || tx.send(meet.wait().is_leader()).unwrap()))
+                    .unwrap();
+            }
+            assert_ne!(rx.recv_timeout(LONG).unwrap(), rx.recv_timeout(LONG).unwrap());
         }
         assert_eq!(w.handovers(), 0);
     }

@@ -121,3 +121,19 @@ fn a_strategy_that_refuses_a_call_hears_that_it_is_done() {
     assert_eq!(wait_for_end(&node)["end"]["outcome"], "done");
     assert_eq!(counter(&node, "pointsman_calls_waiting"), 0);
 }
+
+#[test]
+fn a_caller_whom_nobody_can_take_is_refused() {
+    let plan = Plan::new();
+    let config = plan.config().replace("default-dn = [\"9999\"]\n", "");
+    let node = Node::start_with_config(plan, &config);
+    let redirect = r#"<ixn:redirect interactionid="_event.data.interactionid" to="'2001@nosuch'"/>"#;
+    node.deploy(
+        "acme",
+        "by-caller",
+        &answers(redirect, r#"<transition target="over"/>"#),
+    );
+    let phone = Phone::new(&node, "7001", "nobody");
+    phone.send("INVITE", "", "");
+    phone.expect("480");
+}

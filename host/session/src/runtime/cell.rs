@@ -291,10 +291,14 @@ impl Cell {
 
     fn input(&self, runtime: &Arc<Inner>, work: &mut Work, input: Input) {
         let mut out = std::mem::take(&mut work.out);
+        let fired = matches!(input, Input::TimerFired(..));
         match work.core.input(input, &mut out) {
             // An event that came while the session was ending: as if it had come a moment later.
             Ok(()) | Err(Rejected::Ended) => {}
             Err(rejected) => tracing::error!(session = %self.info.id, %rejected, "the mailbox let too much in"),
+        }
+        if fired {
+            lock(&self.status).timers = work.core.timers();
         }
         for output in out.drain(..) {
             self.output(runtime, work, output);
