@@ -25,7 +25,8 @@ enum Toolchain {
 
 fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    // Asked now, not when this was compiled: clones of the repository may share a target directory.
+    let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR")).join("../..");
     for watched in ["guest-sdk", "strategies/least-cost", "wit", "host/guest/build.rs"] {
         println!("cargo::rerun-if-changed={}", root.join(watched).display());
     }

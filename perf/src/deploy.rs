@@ -3,7 +3,7 @@
 use crate::call::{Tally, moment, start_info};
 use crate::clock::Stopwatch;
 use crate::lockstep::Lockstep;
-use crate::process::{Usage, raise_descriptor_limit};
+use crate::process::Usage;
 use crate::report::Report;
 use crate::strategy::{CALL_ROUTING, MEMORY, component, sandbox};
 use anyhow::{Result, ensure};
@@ -27,7 +27,7 @@ pub struct Arguments {
 /// Measures.
 pub fn run(arguments: &Arguments) -> Result<Report> {
     let mut report = Report::new("deploy");
-    raise_descriptor_limit();
+    pointsman_sandbox::raise_descriptor_limit()?;
     let began = Instant::now();
     let sandbox = sandbox(100)?;
     report.add("once a host: engine compiled, no native cache", "ms", vec![ms(began)]);

@@ -75,6 +75,10 @@ impl Executor for Threads {
     fn run(&self, lane: usize, job: Job) -> Result<(), Busy> {
         self.0.run(lane, job).map_err(|_| Busy)
     }
+
+    fn overdue(&self) -> bool {
+        Workers::overdue()
+    }
 }
 
 /// A host without data.

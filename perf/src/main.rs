@@ -55,6 +55,8 @@ enum Program {
 
 fn main() -> Result<()> {
     let Arguments { json, program } = Arguments::parse();
+    // As the server does.
+    pointsman_sandbox::short_turns();
     let report: Report = match program {
         Program::Start(a) => start::run(&a),
         Program::Events(a) => events::run(&a),

@@ -3,12 +3,17 @@
 //! ```text
 //!   this thread: events at a fixed rate  --> 1,000 healthy sessions --+
 //!                                                                    +--> runtime, memory journal, workers
-//!   another: a bad session, the next as soon as it has ended ---------+
+//!   another: a bad session, and when it has ended the next -----------+
 //! ```
 //!
 //! Everything is set up as the server does it by default. A healthy step's latency runs from the event's sending to
 //! the end of its step, so it includes the wait for a lane. Before each kind of bad session the same load is measured without
 //! one: a machine that gets slower meanwhile does not look like a bad neighbour.
+//!
+//! *Beside it* are the steps that have a bad session beside them: sent or ended while one lived, or in [`AFTERMATH`] after.
+//! Bad sessions come one at a time then, with rests; how long these are changes only how many such steps are seen. *Beside a
+//! row* is all of a phase in which the next bad session is started as soon as the last one has ended: one core's worth of work
+//! that does nothing but harm.
 
 use crate::call;
 use crate::hosted::{Loaded, NoData, Nobody, Observer, Threads};
@@ -41,8 +46,8 @@ pub struct Arguments {
     /// Only these kinds of bad sessions.
     #[arg(long, value_delimiter = ',', value_parser = clap::builder::PossibleValuesParser::new(BAD.iter().map(|b| b.name)))]
     only: Vec<String>,
-    /// Milliseconds without a bad session after each.
-    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=10_000))]
+    /// Milliseconds without a bad session after each, where they come one at a time.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(0..=10_000))]
     pause_ms: u32,
 }
 
@@ -117,6 +122,9 @@ const CALLS: usize = 1 << 30;
 /// Longest that anything here may take beyond its time before the program gives up.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Time after a bad session's end that its sandbox may take to be cleared, ns.
+const AFTERMATH: u64 = 1_000_000;
+
 /// Strategy of the healthy sessions.
 const HEALTHY: &str = "call-routing";
 
@@ -136,22 +144,32 @@ pub fn run(arguments: &Arguments) -> Result<Report> {
         let name = bad.name;
         let before = house.load(|began| began.elapsed() >= time)?;
         let handovers = house.workers.handovers();
-        let (during, ended) = house.beside(bad, time, Duration::from_millis(arguments.pause_ms.into()))?;
-        let handovers = house.workers.handovers() - handovers;
-
-        let bads = ended.took.len();
-        let late = before.late.into_iter().chain(during.late).collect();
-        let before = report.add(format!("{name}, before: step latency"), "us", before.latencies);
-        let during = report.add(format!("{name}, beside it: step latency"), "us", during.latencies);
-        let ratio = during.p99 / before.p99;
+        let (during, bads) = house.beside(bad, time, Duration::from_millis(arguments.pause_ms.into()))?;
+        let steps = bads.steps_beside(&during);
+        let mut late = during.late;
+        let before_row = report.add(format!("{name}, before: step latency"), "us", before.latencies());
+        let row = report.add(format!("{name}, beside it: step latency"), "us", steps);
+        let ratio = row.p99 / before_row.p99;
+        late.extend(before.late);
         report.add(format!("{name}: p99 beside it to p99 before"), "times", vec![ratio]);
-        report.add(format!("{name}: a bad session, start to end"), "ms", ended.took);
-        report.add(format!("{name}: events sent later than due by"), "us", late);
+        report.add(format!("{name}: a bad session, start to end"), "ms", bads.took());
         if ratio < AIM { &mut reached } else { &mut missed }.push(name);
+        let mut ended = bads.lives.len();
+        // One that filled the phase was a row by itself.
+        if ended > 1 {
+            let (during, bads) = house.beside(bad, time, Duration::ZERO)?;
+            let row = report.add(format!("{name}, beside a row: step latency"), "us", during.latencies());
+            let in_row = row.p99 / before_row.p99;
+            report.add(format!("{name}: p99 beside a row to p99 before"), "times", vec![in_row]);
+            late.extend(during.late);
+            ended += bads.lives.len();
+        }
+        let handovers = house.workers.handovers() - handovers;
+        report.add(format!("{name}: events sent later than due by"), "us", late);
         report.note(format!(
-            "{name}: {bads} ended, all with `{}`; the first: {} ({handovers} handovers)",
+            "{name}: {ended} ended, all with `{}`; the first: {} ({handovers} handovers)",
             bad.code.as_str(),
-            ended.reason,
+            bads.reason,
         ));
     }
     house.check()?;
@@ -169,7 +187,7 @@ pub fn run(arguments: &Arguments) -> Result<Report> {
         }
     };
     report.note(format!(
-        "p99 under {AIM} times that before: {}; not: {}",
+        "p99 beside a bad session under {AIM} times that before: {}; not: {}",
         list(reached),
         list(missed)
     ));
@@ -192,20 +210,59 @@ struct House {
     interval: Duration,
 }
 
-/// What a phase has shown, us.
+/// From when to when, ns since the program began.
+#[derive(Clone, Copy)]
+struct Span {
+    from: u64,
+    to: u64,
+}
+
+impl Span {
+    fn nanoseconds(self) -> f64 {
+        self.to.saturating_sub(self.from) as f64
+    }
+}
+
+/// What a phase has shown.
 struct Phase {
-    latencies: Vec<f64>,
-    /// Sender's lateness, of each event.
+    /// Of each event, from its sending to the end of its step.
+    steps: Vec<Span>,
+    /// Sender's lateness, of each event, us.
     late: Vec<f64>,
+}
+
+impl Phase {
+    /// In us.
+    fn latencies(&self) -> Vec<f64> {
+        self.steps.iter().map(|step| step.nanoseconds() / 1e3).collect()
+    }
 }
 
 /// Bad sessions of a phase.
 #[derive(Default)]
 struct Bads {
-    /// Of each, ms.
-    took: Vec<f64>,
+    /// Of each, one after the other.
+    lives: Vec<Span>,
     /// The first one's.
     reason: String,
+}
+
+impl Bads {
+    /// How long each lived, ms.
+    fn took(&self) -> Vec<f64> {
+        self.lives.iter().map(|life| life.nanoseconds() / 1e6).collect()
+    }
+
+    /// Latencies of those steps that had one of these beside them, us.
+    fn steps_beside(&self, phase: &Phase) -> Vec<f64> {
+        let beside = |step: &&Span| {
+            // The first life that is not over when the step begins: does it begin before the step ends?
+            let first = self.lives.partition_point(|life| life.to + AFTERMATH < step.from);
+            self.lives.get(first).is_some_and(|life| life.from <= step.to)
+        };
+        let steps = phase.steps.iter().filter(beside);
+        steps.map(|step| step.nanoseconds() / 1e3).collect()
+    }
 }
 
 impl House {
@@ -327,21 +384,21 @@ impl House {
                 }
             }
         }
-        let latencies = self.await_handled(late.len())?;
-        Ok(Phase { latencies, late })
+        let steps = self.await_handled(late.len())?;
+        Ok(Phase { steps, late })
     }
 
-    /// Waits until so many events have been handled since the last wait, and takes their latencies.
-    fn await_handled(&self, events: usize) -> Result<Vec<f64>> {
+    /// Waits until so many events have been handled since the last wait, and takes what was seen of them.
+    fn await_handled(&self, events: usize) -> Result<Vec<Span>> {
         let began = Instant::now();
         loop {
             let mut seen = self.watch.seen();
             if let Some(wrong) = &seen.wrong {
                 bail!("{wrong}");
             }
-            let handled = seen.latencies.len();
+            let handled = seen.steps.len();
             if handled == events {
-                return Ok(std::mem::take(&mut seen.latencies));
+                return Ok(std::mem::take(&mut seen.steps));
             }
             drop(seen);
             ensure!(
@@ -359,12 +416,12 @@ impl House {
             .iter()
             .find(|(name, _)| *name == bad.name)
             .context("all are loaded")?;
-        let (request, runtime) = (request.clone(), self.runtime.clone());
+        let (request, runtime, watch) = (request.clone(), self.runtime.clone(), self.watch.clone());
         let (_unused, none) = channel();
         let ends = std::mem::replace(&mut self.ends, none);
         thread::scope(|scope| {
             let bads = scope.spawn(move || {
-                let ended = one_after_the_other(&runtime, &request, bad, &ends, time, pause);
+                let ended = one_after_the_other(&runtime, &watch, &request, bad, &ends, time, pause);
                 (ended, ends)
             });
             let phase = self.load(|_| bads.is_finished());
@@ -409,6 +466,7 @@ fn document(bad: &Bad) -> String {
 /// Bad sessions, the next one when the last one has ended, until the time is over.
 fn one_after_the_other(
     runtime: &Runtime,
+    watch: &Watch,
     request: &StartRequest,
     bad: &Bad,
     ends: &Receiver<Ended>,
@@ -418,13 +476,13 @@ fn one_after_the_other(
     let began = Instant::now();
     let mut bads = Bads::default();
     while began.elapsed() < time {
-        let start = Instant::now();
+        let from = watch.now();
         let id = runtime.start(request.clone())?;
         runtime.send(id, Event::external("go", None))?;
         let ended = ends
             .recv_timeout(STEP_BUDGET + PATIENCE)
             .with_context(|| format!("{} was not ended", bad.name))?;
-        bads.took.push(start.elapsed().as_secs_f64() * 1e3);
+        bads.lives.push(Span { from, to: watch.now() });
         match ended {
             Ended::Failed(failure) if failure.code == bad.code => {
                 if bads.reason.is_empty() {
@@ -448,8 +506,8 @@ struct Watch {
 
 #[derive(Default)]
 struct Seen {
-    /// Of healthy sessions' events, us.
-    latencies: Vec<f64>,
+    /// Of healthy sessions' events.
+    steps: Vec<Span>,
     redirects: usize,
     wrong: Option<String>,
 }
@@ -472,7 +530,7 @@ impl Observer for Watch {
         let sent: Option<u64> = event.sendid.as_deref().and_then(|id| id.parse().ok());
         let mut seen = self.seen();
         match sent {
-            Some(sent) => seen.latencies.push(now.saturating_sub(sent) as f64 / 1e3),
+            Some(from) => seen.steps.push(Span { from, to: now }),
             None => seen.wrong = Some(format!("an event that nobody sent: {}", event.name)),
         }
     }

@@ -72,18 +72,3 @@ pub fn processor_time_of(pid: u32) -> Result<Duration> {
     let hertz = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
     Ok(Duration::from_secs_f64(ticks as f64 / hertz.max(1) as f64))
 }
-
-/// Raises the limit on open files to what the system allows: every loaded strategy takes one.
-pub fn raise_descriptor_limit() {
-    let mut limit = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
-    // SAFETY: reads and writes one rlimit. Where it fails the old limit stays, and the program says what went wrong then.
-    unsafe {
-        if libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) == 0 {
-            limit.rlim_cur = limit.rlim_max;
-            libc::setrlimit(libc::RLIMIT_NOFILE, &limit);
-        }
-    }
-}

@@ -56,4 +56,8 @@ impl runtime::Executor for Lanes {
     fn run(&self, lane: usize, job: runtime::Job) -> Result<(), runtime::Busy> {
         self.0.run(lane, job).map_err(|_| runtime::Busy)
     }
+
+    fn overdue(&self) -> bool {
+        Workers::overdue()
+    }
 }

@@ -65,6 +65,9 @@ pub async fn serve(options: Options) -> Result<(), Error> {
     if let Some(apply) = options.apply_log {
         apply(&config.application.log);
     }
+    if let Err(error) = pointsman_sandbox::raise_descriptor_limit() {
+        tracing::warn!(%error, "the limit on open files stays as it is: raise it with `ulimit -n` where many connections come");
+    }
     let data = Data::open(&options.data)?;
     let identities = identities(&config, &options, &data)?;
     let sandbox = sandbox(&config, &data)?;

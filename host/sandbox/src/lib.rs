@@ -24,6 +24,7 @@ mod error;
 mod image;
 mod instance;
 mod prefault;
+mod process;
 mod snapshot;
 mod split;
 mod strategy;
@@ -33,6 +34,7 @@ pub use engine::{Options, Sandbox};
 pub use error::{Error, LoadError};
 pub use image::{ENGINE_SECTION, Image};
 pub use instance::{Answer, Instance, NoReads, Outcome, Reads};
+pub use process::{raise_descriptor_limit, short_turns};
 pub use snapshot::Snapshot;
 pub use strategy::{Form, Strategy, custom_sections};
 pub use workers::{Busy, Lane, Workers, WorkersOptions};
@@ -46,7 +48,10 @@ pub fn on_big_stack<T: Send>(f: impl FnOnce() -> T + Send) -> T {
         let thread = std::thread::Builder::new()
             .name("sandbox".into())
             .stack_size(THREAD_STACK)
-            .spawn_scoped(scope, f)
+            .spawn_scoped(scope, || {
+                process::ordinary_turns();
+                f()
+            })
             .expect("a thread can be started: without one nothing of this process works");
         thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })

@@ -2,9 +2,17 @@
 //!
 //! Every lane is a queue with one thread that works on it, in order. A thread whose queue is empty takes the oldest job of a
 //! lane whose own thread is at work: what waits behind a bad step on one core is done on another. Whoever needs order
-//! among jobs queues the next when the last has ended, as sessions do. A job that outlives its slice does not hold up the others: the lane is handed to a spare thread, and
-//! the slow thread goes on at a lower scheduling priority with its job alone, then exits. So a runaway script costs its own
-//! session's time, until its budget ends it, and nobody else's.
+//! among jobs queues the next when the last has ended, as sessions do. A job that outlives its slice does not hold up the
+//! others: the lane is handed to a spare thread, and the slow thread goes on with its job alone, at the lowest scheduling
+//! priority and on whatever core has time, then exits. So a runaway script costs its own session's time, until its budget
+//! ends it, and nobody else's. What such a job has left to do where others wait for it, it should leave to a new job
+//! ([`Workers::overdue`]): a slow thread that holds a lock slows down all.
+//!
+//! # Lanes and cores
+//! Where there are as many lanes as cores that this process may use, as by default, each lane's thread keeps to one of
+//! them. Else Linux puts a thread that wakes up where it ran last, behind another lane's bad step, when the only other
+//! core is at work just then; and leaves it there although that core has nothing to do a moment later. With any other
+//! number of lanes the threads run where the kernel likes.
 //!
 //! # What a slice is
 //! Processor time of the lane's thread, not time on the wall. On a full machine a healthy job waits for a core longer
@@ -18,8 +26,10 @@
 //! where none can be started, the lane stays with the thread that it has.
 
 use crate::THREAD_STACK;
+use crate::process::{Processors, give_way, ordinary_turns};
+use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -31,7 +41,8 @@ type Job = Box<dyn FnOnce() + Send>;
 /// How the workers are set up.
 #[derive(Clone, Debug)]
 pub struct WorkersOptions {
-    /// Lanes, each with a thread of its own (ORS `session-processing-threads`). Default: the number of cores.
+    /// Lanes, each with a thread of its own (ORS `session-processing-threads`). Default: the number of cores, and then each
+    /// keeps to one.
     pub lanes: usize,
     /// Jobs that may wait in one lane. Default 65,536.
     pub queue: usize,
@@ -77,6 +88,8 @@ struct Handle(Arc<Shared>);
 struct Shared {
     options: WorkersOptions,
     lanes: Vec<LaneState>,
+    /// Where overdue jobs may run.
+    everywhere: Option<Processors>,
     /// Lanes whose owner is idle. A hint: what is certain is in the queues.
     idle: AtomicUsize,
     spares: Mutex<Spares>,
@@ -95,6 +108,8 @@ struct LaneState {
     ready: Condvar,
     /// When the job at hand began, in microseconds since `epoch` plus 1; 0: idle.
     began_us: AtomicU64,
+    /// The processor that its owner keeps to, where there is one for each lane.
+    processor: Option<Processors>,
     /// Kernel thread id of the owner. Meaningful while `began_us` is not 0: an owner sets it before its first job.
     thread: AtomicI32,
 }
@@ -103,6 +118,8 @@ struct Queue {
     jobs: VecDeque<Job>,
     /// Which thread owns the lane: one that finds another number here has lost it.
     owner: u64,
+    /// Set when its owner loses the lane.
+    lost: Arc<AtomicBool>,
     /// The owner waits for jobs, or is about to.
     idle: bool,
     /// Another lane has a job that the idle owner can take.
@@ -131,11 +148,19 @@ impl Workers {
     /// # Errors
     /// When the system refuses a thread.
     pub fn start(options: WorkersOptions) -> std::io::Result<Workers> {
+        let everywhere = Processors::allowed();
+        let mut processors = everywhere.iter().flat_map(Processors::singles).collect::<Vec<_>>();
+        if processors.len() != options.lanes {
+            processors.clear();
+        }
+        let mut processors = processors.into_iter();
         let lanes = (0..options.lanes.max(1))
             .map(|_| LaneState {
+                processor: processors.next(),
                 queue: Mutex::new(Queue {
                     jobs: VecDeque::new(),
                     owner: 0,
+                    lost: Arc::default(),
                     idle: false,
                     poked: false,
                     stop: false,
@@ -148,6 +173,7 @@ impl Workers {
         let shared = Arc::new(Shared {
             options,
             lanes,
+            everywhere,
             idle: AtomicUsize::new(0),
             spares: Mutex::new(Spares {
                 given: VecDeque::new(),
@@ -186,6 +212,12 @@ impl Workers {
     /// Lanes that were handed to a spare thread so far.
     pub fn handovers(&self) -> u64 {
         self.handle.0.handovers.load(Ordering::Relaxed)
+    }
+
+    /// Has the calling thread lost its lane, because the job that it runs has outlived its slice? It has a low priority then,
+    /// and should neither take locks that others need nor go on with what could be a new job.
+    pub fn overdue() -> bool {
+        LOST.with_borrow(|lost| lost.as_ref().is_some_and(|lost| lost.load(Ordering::Relaxed)))
     }
 
     /// Queues a job. `lane` is taken modulo the number of lanes; where its thread is at work and another one idle, that
@@ -274,7 +306,10 @@ fn spawn(name: String, body: impl FnOnce() + Send + 'static) -> std::io::Result<
     std::thread::Builder::new()
         .name(name)
         .stack_size(THREAD_STACK)
-        .spawn(body)
+        .spawn(|| {
+            ordinary_turns();
+            body();
+        })
         .map(drop)
 }
 
@@ -303,12 +338,24 @@ fn spare(shared: &Shared) {
     work(shared, lane, owner);
 }
 
+thread_local! {
+    /// Has this thread lost its lane?
+    static LOST: RefCell<Option<Arc<AtomicBool>>> = const { RefCell::new(None) };
+}
+
 /// Runs a lane's jobs until the lane is lost or the workers end.
 fn work(shared: &Shared, lane: Lane, owner: u64) {
     // SAFETY: gettid has no preconditions.
     let me = unsafe { libc::gettid() };
     let state = &shared.lanes[lane];
     state.thread.store(me, Ordering::Relaxed);
+    let lost = Arc::new(AtomicBool::new(false));
+    // Nobody takes the lane away before its first job.
+    lock(&state.queue).lost = lost.clone();
+    LOST.set(Some(lost));
+    if let Some(processor) = &state.processor {
+        processor.keep(me);
+    }
     loop {
         let Some(job) = next(shared, lane) else { return };
         let began = shared.epoch.elapsed().as_micros() as u64 + 1;
@@ -370,9 +417,6 @@ fn pass_on(shared: &Shared, lane: Lane, mut queue: MutexGuard<'_, Queue>) {
         shared.poke(lane);
     }
 }
-
-/// Nice value of a thread whose job is overdue.
-const OVERDUE_NICE: libc::c_int = 10;
 
 /// At most one warning of a kind in this time.
 const WARN_EVERY: Duration = Duration::from_secs(10);
@@ -509,15 +553,16 @@ impl Watch {
             return;
         }
         queue.owner += 1;
+        queue.lost.store(true, Ordering::Relaxed);
         let owner = queue.owner;
         let slow = state.thread.load(Ordering::Relaxed);
         state.began_us.store(0, Ordering::Relaxed);
         shared.overdue.fetch_add(1, Ordering::Relaxed);
         shared.handovers.fetch_add(1, Ordering::Relaxed);
-        // Lowering one's own threads needs no privilege. `who` is a thread id on Linux.
-        // SAFETY: setpriority has no memory effects. The id is still that thread's: it cannot end without the queue's lock.
-        unsafe {
-            libc::setpriority(libc::PRIO_PROCESS, slow as libc::id_t, OVERDUE_NICE);
+        // The id is still that thread's: it cannot end without the queue's lock.
+        give_way(slow);
+        if let Some(everywhere) = shared.everywhere.filter(|_| state.processor.is_some()) {
+            everywhere.keep(slow);
         }
         drop(queue);
         spares.free -= 1;
@@ -638,6 +683,76 @@ mod tests {
         assert!(began.elapsed() >= Duration::from_secs(1));
         assert_eq!(w.handovers(), 1);
         release.send(()).unwrap();
+    }
+
+    /// How many processors the calling thread may run on.
+    fn processors() -> usize {
+        Processors::allowed().unwrap().singles().len()
+    }
+
+    /// What each of two jobs that meet, and so run on two threads, says.
+    fn on_two_lanes<T: Send + 'static>(w: &Workers, ask: fn() -> T) -> [T; 2] {
+        let meet = Arc::new(std::sync::Barrier::new(2));
+        let (tx, rx) = mpsc::channel();
+        for lane in 0..2 {
+            let (meet, tx) = (meet.clone(), tx.clone());
+            let job = move || {
+                meet.wait();
+                tx.send(ask()).unwrap();
+            };
+            w.run(lane, Box::new(job)).unwrap();
+        }
+        [rx.recv_timeout(LONG).unwrap(), rx.recv_timeout(LONG).unwrap()]
+    }
+
+    #[test]
+    fn lanes_keep_to_a_core_each_where_there_are_as_many() {
+        let all = processors();
+        let w = start(all, LONG);
+        let (tx, rx) = mpsc::channel();
+        w.run(0, Box::new(move || tx.send(processors()).unwrap())).unwrap();
+        assert_eq!(rx.recv_timeout(LONG), Ok(1));
+        assert_eq!(on_two_lanes(&start(all + 1, LONG), processors), [all, all]);
+        if all > 1 {
+            // SAFETY: sched_getcpu has no preconditions.
+            let [one, other] = on_two_lanes(&w, || unsafe { libc::sched_getcpu() });
+            assert_ne!(one, other);
+        }
+    }
+
+    #[test]
+    fn an_overdue_job_knows_it_and_gives_way_to_all_others_on_any_core() {
+        fn state() -> (bool, i32, usize) {
+            // SAFETY: getpriority has no memory effects; 0 is this thread.
+            let nice = unsafe { libc::getpriority(libc::PRIO_PROCESS, 0) };
+            (Workers::overdue(), nice, processors())
+        }
+        let all = processors();
+        let w = start(all, Duration::from_millis(1));
+        let (tx, rx) = mpsc::channel();
+        let (next, next_is) = mpsc::channel();
+        w.run(
+            0,
+            Box::new(move || {
+                tx.send(state()).unwrap();
+                while !Workers::overdue() {}
+                // The watcher has not let go of the lane before it has done the rest.
+                next_is.recv_timeout(LONG).unwrap();
+                tx.send(state()).unwrap();
+            }),
+        )
+        .unwrap();
+        let (_, nice, _) = state();
+        assert_eq!(rx.recv_timeout(LONG), Ok((false, nice, 1)));
+        while w.handovers() == 0 {
+            std::thread::yield_now();
+        }
+        let (tx_next, rx_next) = mpsc::channel();
+        w.run(0, Box::new(move || tx_next.send(state()).unwrap())).unwrap();
+        assert_eq!(rx_next.recv_timeout(LONG), Ok((false, nice, 1)), "its successor's");
+        next.send(()).unwrap();
+        assert_eq!(rx.recv_timeout(LONG), Ok((true, 19, all)));
+        assert!(!Workers::overdue(), "not a worker at all");
     }
 
     #[test]

@@ -530,22 +530,29 @@ fn an_event_too_large_is_refused_before_it_reaches_the_session() {
 
 /// A worker with a queue of one, that works when told to.
 #[derive(Default)]
-struct Hand(Mutex<Option<Job>>);
+struct Hand {
+    queued: Mutex<Option<Job>>,
+    overdue: bool,
+}
 
 impl Executor for Hand {
     fn run(&self, _: usize, job: Job) -> Result<(), Busy> {
-        let mut queued = self.0.lock().unwrap();
+        let mut queued = self.queued.lock().unwrap();
         if queued.is_some() {
             return Err(Busy);
         }
         *queued = Some(job);
         Ok(())
     }
+
+    fn overdue(&self) -> bool {
+        self.overdue
+    }
 }
 
 impl Hand {
     fn work(&self) {
-        let job = self.0.lock().unwrap().take().expect("a job is queued");
+        let job = self.queued.lock().unwrap().take().expect("a job is queued");
         job();
     }
 }
@@ -582,6 +589,29 @@ fn a_worker_whose_queue_is_full_refuses_starts_and_events_without_a_trace() {
 }
 
 #[test]
+fn a_job_on_an_overdue_thread_leaves_the_rest_to_the_next_one_and_loses_nothing() {
+    let worker = Arc::new(Hand {
+        overdue: true,
+        ..Hand::default()
+    });
+    let world = World::with(options(), Arc::new(memory::Journal::default()), worker.clone());
+    let script = Script::default();
+    let handled = script.handled.clone();
+    let id = world.start(script);
+    world.send(id, "one");
+    world.send(id, "two");
+    let mut jobs = 0;
+    while worker.queued.lock().unwrap().is_some() {
+        worker.work();
+        jobs += 1;
+    }
+    assert_eq!(names(&handled), ["one", "two"]);
+    // Not overdue, all of this is one job's work; so it is a job for each input.
+    assert!(jobs >= 3, "{jobs} jobs");
+    assert_eq!(world.runtime.get(id).unwrap().waiting, 0);
+}
+
+#[test]
 fn a_termination_that_finds_its_worker_full_is_tried_again() {
     let worker = Arc::new(Hand::default());
     let world = World::with(options(), Arc::new(memory::Journal::default()), worker.clone());
@@ -591,7 +621,7 @@ fn a_termination_that_finds_its_worker_full_is_tried_again() {
     world.runtime.terminate(id, "the test").unwrap();
     worker.work();
     let deadline = std::time::Instant::now() + PATIENCE;
-    while worker.0.lock().unwrap().is_none() {
+    while worker.queued.lock().unwrap().is_none() {
         assert!(
             std::time::Instant::now() < deadline,
             "the session was to be scheduled again"

@@ -28,6 +28,8 @@ pub(crate) struct Serve {
 
 impl Serve {
     pub fn run(self) -> Result<(), Failure> {
+        // Before there are threads: they inherit it.
+        pointsman_sandbox::short_turns();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()

@@ -241,6 +241,10 @@ impl Cell {
             if work.finished {
                 return false;
             }
+            // A step took long: what comes now takes locks that all sessions share, which is nothing for a slow thread.
+            if runtime.services.executor.overdue() {
+                return true;
+            }
             if let Some(input) = work.follow.pop_front() {
                 self.input(runtime, work, input);
             } else if let Some(item) = self.next(work) {

@@ -40,6 +40,12 @@ pub struct Busy;
 pub trait Executor: Send + Sync {
     /// Queues a job. Must neither block nor run the job within this call: the caller holds locks.
     fn run(&self, lane: usize, job: Job) -> Result<(), Busy>;
+
+    /// Should the job that the calling thread runs end soon, and what is left of it be queued anew? True where the thread has
+    /// been given a low priority, for its job took too long.
+    fn overdue(&self) -> bool {
+        false
+    }
 }
 
 /// Nobody carries out this command.
