@@ -48,6 +48,15 @@ impl Bits {
         self.0.iter().zip(other).any(|(a, b)| a & b != 0)
     }
 
+    /// The members of both, in document order.
+    pub fn common<'a>(&'a self, other: &'a Bits) -> impl Iterator<Item = u16> + 'a {
+        let words = self.0.iter().zip(&other.0).enumerate();
+        words.flat_map(|(w, (a, b))| {
+            let base = w as u16 * 64;
+            Members(a & b).map(move |bit| base + bit)
+        })
+    }
+
     /// The members in document order.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = u16> + '_ {
         self.0.iter().enumerate().flat_map(|(w, word)| {

@@ -3,6 +3,7 @@
 use crate::event::{Data, Queued};
 use crate::exports_types::{Command, EventKind, Failure, LogEntry, Request, Send};
 use crate::js::{Thrown, Value};
+use crate::processors;
 use crate::realm::Compiled;
 use crate::session::{is_identifier, quote, Session, Stop};
 use pointsman_chart::{self as chart, duration_ms, Attribute, BlockId, Content, DoneData, ExprId, Instruction, Op, Param};
@@ -142,9 +143,7 @@ impl Session {
     pub fn assign(&mut self, location: ExprId, value: Value, creating: bool) -> Result<(), Stop> {
         let text = self.chart.text(location);
         match self.compiled(location) {
-            Compiled::Ready(f) => {
-                f.call(&mut [value.raw()]).map(drop).map_err(|t| told(t, text, creating))
-            }
+            Compiled::Ready(f) => f.call(&mut [value.raw()]).map(drop).map_err(|t| told(t, text, creating)),
             Compiled::Broken(why) => Err(error(format!("`{text}` is not a location that can be set: {why}"))),
         }
     }
@@ -329,7 +328,7 @@ impl Session {
         };
         let scxml = match processor.as_deref() {
             None | Some("" | "scxml" | SCXML) => true,
-            Some(other) if self.processors.iter().any(|p| p == other) => false,
+            Some(other) if processors::have(other)? => false,
             Some(other) => return Err(error(format!("`{other}` is no I/O processor of this platform"))),
         };
         let event = match event {

@@ -53,9 +53,20 @@ struct Current {
     object: Option<Value>,
     class: JSClassID,
     data_getter: Option<Value>,
+    names: Names,
 }
 
-static mut CURRENT: Current = Current { event: None, object: None, class: 0, data_getter: None };
+/// Atoms of the properties that nearly every event has: looked up once.
+#[derive(Clone, Copy)]
+struct Names {
+    name: JSAtom,
+    kind: JSAtom,
+    data: JSAtom,
+}
+
+const NO_NAMES: Names = Names { name: 0, kind: 0, data: 0 };
+
+static mut CURRENT: Current = Current { event: None, object: None, class: 0, data_getter: None, names: NO_NAMES };
 
 fn current() -> &'static mut Current {
     unsafe { &mut *&raw mut CURRENT }
@@ -116,7 +127,7 @@ unsafe extern "C" fn get_event(_: *mut JSContext, _: JSValue, _: c_int, _: *mut 
     let c = current();
     if c.object.is_none() {
         let Some(event) = &mut c.event else { return JS_UNDEFINED };
-        match build(event, c.class, c.data_getter.as_ref()) {
+        match build(event, c.class, c.data_getter.as_ref(), c.names) {
             Ok(v) => c.object = Some(v),
             Err(_) => return JS_ThrowOutOfMemory(ctx()),
         }
@@ -124,21 +135,18 @@ unsafe extern "C" fn get_event(_: *mut JSContext, _: JSValue, _: c_int, _: *mut 
     c.object.as_ref().map_or(JS_UNDEFINED, |v| v.clone().into_raw())
 }
 
-fn build(event: &mut Queued, class: JSClassID, data_getter: Option<&Value>) -> Result<Value, Thrown> {
+fn build(event: &mut Queued, class: JSClassID, data_getter: Option<&Value>, names: Names) -> Result<Value, Thrown> {
     let object = Value::from_raw(unsafe { JS_NewObjectClass(ctx(), class) })?;
-    object.set_constant("name", Value::string(&event.name)?)?;
+    let constant = JS_PROP_ENUMERABLE as c_int;
+    object.define(names.name, Value::string(&event.name)?, constant)?;
     let kind = match event.kind {
         EventKind::Platform => "platform",
         EventKind::Internal => "internal",
         EventKind::External => "external",
     };
-    object.set_constant("type", Value::string(kind)?)?;
-    let optional = [
-        ("sendid", &event.sendid),
-        ("origin", &event.origin),
-        ("origintype", &event.origintype),
-        ("invokeid", &event.invokeid),
-    ];
+    object.define(names.kind, Value::string(kind)?, constant)?;
+    let optional =
+        [("sendid", &event.sendid), ("origin", &event.origin), ("origintype", &event.origintype), ("invokeid", &event.invokeid)];
     for (name, value) in optional {
         if let Some(value) = value {
             object.set_constant(name, Value::string(value)?)?;
@@ -149,10 +157,7 @@ fn build(event: &mut Queued, class: JSClassID, data_getter: Option<&Value>) -> R
         Data::Json(json) => unsafe {
             let lazy = Box::new(Lazy { json, value: None });
             JS_SetOpaque(object.raw(), Box::into_raw(lazy).cast::<c_void>());
-            let getter = data_getter.map_or(JS_UNDEFINED, |g| g.clone().into_raw());
-            let atom = JS_NewAtom(ctx(), c"data".as_ptr());
-            JS_DefinePropertyGetSet(ctx(), object.raw(), atom, getter, JS_UNDEFINED, JS_PROP_ENUMERABLE as c_int);
-            JS_FreeAtom(ctx(), atom);
+            object.define_getter(names.data, data_getter.cloned().unwrap_or(Value::undefined()))?;
         },
     }
     // System variables cannot be changed (W3C SCXML 5.10), nor have anything added.
@@ -182,11 +187,12 @@ pub fn install(rt: *mut JSRuntime, global: &Value) -> Result<(), Thrown> {
     prototype.freeze()?;
     unsafe { JS_SetClassProto(ctx(), c.class, prototype.into_raw()) };
     c.data_getter = Some(crate::js::function(c"data", get_data, 0));
-    let getter = crate::js::function(c"_event", get_event, 0);
-    unsafe {
-        let atom = JS_NewAtom(ctx(), c"_event".as_ptr());
-        JS_DefinePropertyGetSet(ctx(), global.raw(), atom, getter.into_raw(), JS_UNDEFINED, JS_PROP_ENUMERABLE as c_int);
-        JS_FreeAtom(ctx(), atom);
-    }
-    Ok(())
+    c.names = unsafe {
+        Names {
+            name: JS_NewAtom(ctx(), c"name".as_ptr()),
+            kind: JS_NewAtom(ctx(), c"type".as_ptr()),
+            data: JS_NewAtom(ctx(), c"data".as_ptr()),
+        }
+    };
+    global.set_getter("_event", crate::js::function(c"_event", get_event, 0))
 }

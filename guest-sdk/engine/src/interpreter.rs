@@ -23,7 +23,9 @@ impl Session {
     /// `interpret`: binds data, runs the top-level scripts, enters the initial configuration, first macrostep.
     pub fn interpret(&mut self, params: Option<&Value>) -> Result<(), Failure> {
         self.running = true;
-        for i in 0..self.chart.data.len() {
+        // What was bound at the deployment is bound again only to what the session was given.
+        let first = if params.is_some() { 0 } else { self.bound };
+        for i in first..self.chart.data.len() {
             if !self.chart.late_binding || self.chart.data[i].top_level {
                 self.bind(i, params)?;
             }
@@ -106,7 +108,7 @@ impl Session {
     }
 
     fn select_eventless(&mut self) -> Result<Vec<TransitionId>, Failure> {
-        if !self.configuration.iter().any(|s| !self.state(s).eventless.is_empty()) {
+        if !self.configuration.meets(&self.eventless.0) {
             return Ok(Vec::new());
         }
         self.select_transitions(None)
@@ -115,35 +117,40 @@ impl Session {
     /// `selectTransitions` and `selectEventlessTransitions`.
     fn select_transitions(&mut self, event: Option<&str>) -> Result<Vec<TransitionId>, Failure> {
         let mut enabled: Vec<TransitionId> = Vec::new();
-        // A condition must not change the configuration, but may raise errors: work on a copy of the atomic states.
-        let atomic: Vec<StateId> = self
-            .configuration
-            .iter()
-            .filter(|s| matches!(self.state(*s).kind, StateKind::Atomic | StateKind::Final))
-            .collect();
-        for leaf in atomic {
-            let mut s = leaf;
-            'states: loop {
-                let state = self.state(s);
-                let list = if event.is_some() { &state.evented } else { &state.eventless };
-                for t in list {
-                    if self.is_enabled(*t, event)? {
-                        if !enabled.contains(t) {
-                            enabled.push(*t);
-                        }
-                        break 'states;
+        // Word by word: a condition cannot change the configuration, but needs all of the session.
+        for word in 0..self.leaves.0.len() {
+            let mut leaves = self.configuration.0[word] & self.leaves.0[word];
+            while leaves != 0 {
+                let leaf = word as StateId * 64 + leaves.trailing_zeros() as StateId;
+                leaves &= leaves - 1;
+                if let Some(t) = self.select_from(leaf, event)? {
+                    if !enabled.contains(&t) {
+                        enabled.push(t);
                     }
                 }
-                if s == 0 {
-                    break;
-                }
-                s = state.parent;
             }
         }
         if enabled.len() > 1 {
             self.remove_conflicting(&mut enabled);
         }
         Ok(enabled)
+    }
+
+    /// The first enabled transition of a state or of those around it.
+    fn select_from(&mut self, leaf: StateId, event: Option<&str>) -> Result<Option<TransitionId>, Failure> {
+        let mut s = leaf;
+        loop {
+            let state = self.state(s);
+            for t in if event.is_some() { &state.evented } else { &state.eventless } {
+                if self.is_enabled(*t, event)? {
+                    return Ok(Some(*t));
+                }
+            }
+            if s == 0 {
+                return Ok(None);
+            }
+            s = state.parent;
+        }
     }
 
     fn is_enabled(&mut self, t: TransitionId, event: Option<&str>) -> Result<bool, Failure> {
@@ -370,10 +377,9 @@ impl Session {
     fn in_final_state(&self, s: StateId) -> bool {
         let state = self.state(s);
         match state.kind {
-            StateKind::Compound => state
-                .children
-                .iter()
-                .any(|c| self.state(*c).kind == StateKind::Final && self.configuration.has(*c)),
+            StateKind::Compound => {
+                state.children.iter().any(|c| self.state(*c).kind == StateKind::Final && self.configuration.has(*c))
+            }
             StateKind::Parallel => state.children.iter().all(|c| self.in_final_state(*c)),
             _ => false,
         }
@@ -414,6 +420,7 @@ impl Session {
         };
         let value = match given {
             Some(v) => Ok(v),
+            None if i < self.bound => return Ok(()),
             None => match &data.value {
                 Content::None => return Ok(()),
                 other => self.content(other),

@@ -28,6 +28,30 @@ impl Clone for Value {
     }
 }
 
+/// The interned name of a property, for as long as this lives.
+struct Atom(JSAtom);
+
+impl Atom {
+    fn new(name: &str) -> Atom {
+        Atom(unsafe { JS_NewAtomLen(ctx(), name.as_ptr().cast(), name.len() as _) })
+    }
+}
+
+impl Drop for Atom {
+    fn drop(&mut self) {
+        unsafe { JS_FreeAtom(ctx(), self.0) }
+    }
+}
+
+/// What QuickJS says with a negative number.
+fn told(result: c_int) -> Result<(), Thrown> {
+    if result < 0 {
+        Err(take_exception())
+    } else {
+        Ok(())
+    }
+}
+
 /// What a script threw: its text, and whether it is a limit rather than an error of the script.
 #[derive(Debug)]
 pub struct Thrown {
@@ -152,39 +176,51 @@ impl Value {
 
     /// Nothing can be added to it any more.
     pub fn prevent_extensions(&self) -> Result<(), Thrown> {
-        match unsafe { JS_PreventExtensions(ctx(), self.0) } {
-            -1 => Err(take_exception()),
-            _ => Ok(()),
-        }
+        told(unsafe { JS_PreventExtensions(ctx(), self.0) })
     }
 
     /// Nothing in it can be changed any more.
     pub fn freeze(&self) -> Result<(), Thrown> {
-        match unsafe { JS_FreezeObject(ctx(), self.0) } {
-            -1 => Err(take_exception()),
-            _ => Ok(()),
-        }
+        told(unsafe { JS_FreezeObject(ctx(), self.0) })
     }
 
     /// A property.
     pub fn get(&self, name: &str) -> Result<Value, Thrown> {
-        unsafe {
-            let atom = JS_NewAtomLen(ctx(), name.as_ptr().cast(), name.len() as _);
-            let v = JS_GetProperty(ctx(), self.0, atom);
-            JS_FreeAtom(ctx(), atom);
-            Value::from_raw(v)
-        }
+        let atom = Atom::new(name);
+        Value::from_raw(unsafe { JS_GetProperty(ctx(), self.0, atom.0) })
     }
 
     /// Has it this property itself, not by inheritance? False for what is no object.
     pub fn has_own(&self, name: &str) -> bool {
-        self.is_object()
-            && unsafe {
-                let atom = JS_NewAtomLen(ctx(), name.as_ptr().cast(), name.len() as _);
-                let r = JS_GetOwnProperty(ctx(), null_mut(), self.0, atom);
-                JS_FreeAtom(ctx(), atom);
-                r > 0
+        let atom = Atom::new(name);
+        self.is_object() && unsafe { JS_GetOwnProperty(ctx(), null_mut(), self.0, atom.0) > 0 }
+    }
+
+    /// Names of its own enumerable properties, whatever a script has made of `Object.keys`.
+    pub fn keys(&self) -> Result<Vec<String>, Thrown> {
+        let flags = (JS_GPN_STRING_MASK | JS_GPN_ENUM_ONLY) as c_int;
+        let (mut table, mut len) = (null_mut(), 0);
+        unsafe {
+            if JS_GetOwnPropertyNames(ctx(), &mut table, &mut len, self.0, flags) < 0 {
+                return Err(take_exception());
             }
+            let properties = core::slice::from_raw_parts(table, len as usize);
+            let name = |p: &JSPropertyEnum| Value::from_raw(JS_AtomToString(ctx(), p.atom))?.text();
+            let names = properties.iter().map(name).collect();
+            JS_FreePropertyEnum(ctx(), table, len);
+            names
+        }
+    }
+
+    /// Nothing in it, nor in what it holds, can be changed any more. For what JSON gives: no cycles.
+    pub fn freeze_deep(&self) -> Result<(), Thrown> {
+        if !self.is_object() {
+            return Ok(());
+        }
+        for key in self.keys()? {
+            self.get(&key)?.freeze_deep()?;
+        }
+        self.freeze()
     }
 
     /// Element of an array.
@@ -194,30 +230,39 @@ impl Value {
 
     /// Defines an ordinary own property.
     pub fn set(&self, name: &str, value: Value) -> Result<(), Thrown> {
-        self.define(name, value, JS_PROP_C_W_E as c_int)
+        self.define_named(name, value, JS_PROP_C_W_E)
     }
 
     /// Defines an own property that a script can neither change nor delete.
     pub fn set_constant(&self, name: &str, value: Value) -> Result<(), Thrown> {
-        self.define(name, value, JS_PROP_ENUMERABLE as c_int)
+        self.define_named(name, value, JS_PROP_ENUMERABLE)
     }
 
     /// As [`Value::set_constant`], but the engine itself may define it again.
     pub fn set_read_only(&self, name: &str, value: Value) -> Result<(), Thrown> {
-        self.define(name, value, (JS_PROP_ENUMERABLE | JS_PROP_CONFIGURABLE) as c_int)
+        self.define_named(name, value, JS_PROP_ENUMERABLE | JS_PROP_CONFIGURABLE)
     }
 
-    fn define(&self, name: &str, value: Value, flags: c_int) -> Result<(), Thrown> {
-        unsafe {
-            let atom = JS_NewAtomLen(ctx(), name.as_ptr().cast(), name.len() as _);
-            let r = JS_DefinePropertyValue(ctx(), self.0, atom, value.into_raw(), flags);
-            JS_FreeAtom(ctx(), atom);
-            if r < 0 {
-                Err(take_exception())
-            } else {
-                Ok(())
-            }
-        }
+    /// Defines an own property that a script can only read, and `getter` gives.
+    pub fn set_getter(&self, name: &str, getter: Value) -> Result<(), Thrown> {
+        let atom = Atom::new(name);
+        self.define_getter(atom.0, getter)
+    }
+
+    fn define_named(&self, name: &str, value: Value, flags: u32) -> Result<(), Thrown> {
+        let atom = Atom::new(name);
+        self.define(atom.0, value, flags as c_int)
+    }
+
+    /// Defines an own property; the atom stays the caller's.
+    pub fn define(&self, atom: JSAtom, value: Value, flags: c_int) -> Result<(), Thrown> {
+        told(unsafe { JS_DefinePropertyValue(ctx(), self.0, atom, value.into_raw(), flags) })
+    }
+
+    /// As [`Value::set_getter`]; the atom stays the caller's.
+    pub fn define_getter(&self, atom: JSAtom, getter: Value) -> Result<(), Thrown> {
+        let flags = JS_PROP_ENUMERABLE as c_int;
+        told(unsafe { JS_DefinePropertyGetSet(ctx(), self.0, atom, getter.into_raw(), JS_UNDEFINED, flags) })
     }
 
     /// Calls a function.
@@ -249,7 +294,11 @@ pub fn eval(source: &str, compile_only: bool) -> Result<Value, Thrown> {
 }
 
 /// A native function as a value.
-pub fn function(name: &CStr, f: unsafe extern "C" fn(*mut JSContext, JSValue, c_int, *mut JSValue) -> JSValue, arity: c_int) -> Value {
+pub fn function(
+    name: &CStr,
+    f: unsafe extern "C" fn(*mut JSContext, JSValue, c_int, *mut JSValue) -> JSValue,
+    arity: c_int,
+) -> Value {
     Value(unsafe { JS_NewCFunction2(ctx(), Some(f), name.as_ptr(), arity, JSCFunctionEnum_JS_CFUNC_generic, 0) })
 }
 

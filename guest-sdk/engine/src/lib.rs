@@ -25,6 +25,7 @@ mod interpreter;
 mod js;
 mod memory;
 mod output;
+mod processors;
 mod realm;
 mod session;
 
@@ -37,8 +38,7 @@ wit_bindgen::generate!({
 /// Shorter names for the contract's types.
 mod exports_types {
     pub use crate::pointsman::strategy::types::{
-        Command, Done, Event, EventKind, Failure, Inspection, LogEntry, Moment, Request, Send, StartInfo, Step,
-        TraceEntry,
+        Command, Done, Event, EventKind, Failure, Inspection, LogEntry, Moment, Request, Send, StartInfo, Step, TraceEntry,
     };
 }
 

@@ -1,7 +1,7 @@
 //! The ECMAScript realm: built once per strategy, when it is deployed.
 
 use crate::js::{self, ctx, eval, function, global, Thrown, Value};
-use crate::{event, heap, host_data, session};
+use crate::{event, heap, host_data, processors, session};
 use core::ffi::c_int;
 use core::ptr::null_mut;
 use pointsman_chart::{ExpressionKind, Limits, Source};
@@ -91,9 +91,8 @@ pub fn build(limits: &Limits) -> Result<(), Thrown> {
     global.set_constant("In", function(c"In", in_state, 1))?;
     event::install(unsafe { RUNTIME }, &global)?;
     host_data::install()?;
-    for name in ["_sessionid", "_name", "_ioprocessors"] {
-        global.set_read_only(name, Value::undefined())?;
-    }
+    processors::install(&global)?;
+    global.set_read_only("_sessionid", Value::undefined())?;
     let x = Value::object()?;
     x.freeze()?;
     global.set_constant("_x", x)
@@ -146,10 +145,8 @@ fn balanced(text: &str) -> Result<(), Thrown> {
 fn location(text: &str, directive: &str) -> Result<Value, Thrown> {
     balanced(text)?;
     // QuickJS's words are those for `++`, which the author has not written.
-    eval(&format!("(function(){{{directive}++(\n{text}\n)}})"), true).map_err(|t| Thrown {
-        text: "only a variable or a property can be set".into(),
-        overflow: t.overflow,
-    })?;
+    eval(&format!("(function(){{{directive}++(\n{text}\n)}})"), true)
+        .map_err(|t| Thrown { text: "only a variable or a property can be set".into(), overflow: t.overflow })?;
     eval(&format!("(function(_v_){{{directive}(\n{text}\n)=_v_}})"), false)
 }
 

@@ -1,14 +1,12 @@
 //! The one session of this instance: its state, and the frame around a call.
 
 use crate::event::{self, Data, Queued};
-use crate::exports_types::{
-    Event, EventKind, Failure, Inspection, Moment, StartInfo, Step, TraceEntry,
-};
+use crate::exports_types::{Event, EventKind, Failure, Inspection, Moment, StartInfo, Step, TraceEntry};
 use crate::js::{global, Thrown, Value};
 use crate::output::{failure, Output};
 use crate::realm::{self, Compiled};
-use crate::{exports_types, heap, host_data};
-use pointsman_chart::{Bits, Chart, Limits, StateId, StateKind};
+use crate::{exports_types, heap, host_data, processors};
+use pointsman_chart::{Bits, Chart, Content, Limits, State, StateId, StateKind};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
@@ -60,6 +58,10 @@ pub struct Session {
     pub limits: Limits,
     /// Active states.
     pub configuration: Bits,
+    /// States that have no others in them.
+    pub leaves: Bits,
+    /// States with transitions that need no event.
+    pub eventless: Bits,
     /// What histories remember.
     pub history: Vec<(StateId, Vec<StateId>)>,
     /// States entered at least once, for late binding.
@@ -70,8 +72,8 @@ pub struct Session {
     pub running: bool,
     /// `_sessionid`.
     pub id: String,
-    /// Type URIs of the I/O processors.
-    pub processors: Vec<String>,
+    /// Data items, the first ones, that have their values since the deployment.
+    pub bound: usize,
     /// Counter of generated ids.
     pub ids: u32,
     /// What the current call has done.
@@ -95,9 +97,7 @@ pub fn session() -> Option<&'static mut Session> {
 
 /// Is the state with this id active? (`In()`)
 pub fn is_active(id: &str) -> bool {
-    session().is_some_and(|s| {
-        s.configuration.iter().any(|state| s.chart.states[usize::from(state)].id == id)
-    })
+    session().is_some_and(|s| s.configuration.iter().any(|state| s.chart.states[usize::from(state)].id == id))
 }
 
 /// Puts a session that has not begun into this instance.
@@ -105,17 +105,24 @@ pub fn install(chart: Chart, limits: Limits) -> Result<(), Thrown> {
     let chart: &'static Chart = Box::leak(Box::new(chart));
     let compiled = chart.sources.iter().map(realm::compile).collect();
     let states = chart.states.len();
-    let session = Session {
+    let those = |which: fn(&State) -> bool| {
+        let mut set = Bits::new(states);
+        chart.states.iter().enumerate().filter(|(_, s)| which(s)).for_each(|(i, _)| drop(set.insert(i as StateId)));
+        set
+    };
+    let mut session = Session {
         chart,
         compiled,
         limits,
         configuration: Bits::new(states),
+        leaves: those(|s| matches!(s.kind, StateKind::Atomic | StateKind::Final)),
+        eventless: those(|s| !s.eventless.is_empty()),
         history: Vec::new(),
         entered: Bits::new(states),
         internal: VecDeque::with_capacity(8),
         running: false,
         id: String::new(),
-        processors: Vec::new(),
+        bound: 0,
         ids: 0,
         out: Output::default(),
         done_data: None,
@@ -123,15 +130,40 @@ pub fn install(chart: Chart, limits: Limits) -> Result<(), Thrown> {
         reported: Vec::new(),
         error_execution: "error.execution".into(),
     };
-    unsafe { *&raw mut SESSION = Some(session) };
     let global = global();
+    global.set_constant("_name", Value::string(&chart.name)?)?;
     // Every item exists from the start, whatever the binding (W3C SCXML 5.3.3).
-    for data in &chart.data {
+    let mut literals = true;
+    for (i, data) in chart.data.iter().enumerate() {
+        let is_new = is_identifier(&data.id) && !global.has_own(&data.id);
         if is_identifier(&data.id) {
             global.set(&data.id, Value::undefined())?;
         }
+        literals &= is_new && (data.top_level || !chart.late_binding);
+        // Nothing of an author's may run here, but a literal is the same value in every session. Only those before the first
+        // expression: an expression must not see items that come after it.
+        match literals.then(|| literal(chart, &data.value)).flatten() {
+            Some(value) => {
+                global.set(&data.id, value)?;
+                session.bound = i + 1;
+            }
+            None => literals = false,
+        }
     }
+    unsafe { *&raw mut SESSION = Some(session) };
     Ok(())
+}
+
+/// The value of what needs no evaluation: nothing, text, and JSON, which is an expression's own value too.
+fn literal(chart: &Chart, content: &Content) -> Option<Value> {
+    match content {
+        Content::None => Some(Value::undefined()),
+        Content::Text(text) => Value::string(text).ok(),
+        Content::Json(json) => Value::parse(json).ok(),
+        // The one name that means something else in a literal.
+        Content::Expr(e) if chart.text(*e).contains("__proto__") => None,
+        Content::Expr(e) => Value::parse(chart.text(*e)).ok(),
+    }
 }
 
 /// A name that can be made a global variable.
@@ -209,17 +241,6 @@ fn shown(value: &Value) -> String {
     quote(&format!("{}... ({} bytes)", &text[..end], text.len()))
 }
 
-/// Freezes a value and everything in it.
-fn freeze_deep(value: &Value) -> Result<(), Thrown> {
-    if !value.is_object() {
-        return Ok(());
-    }
-    for key in keys(value) {
-        freeze_deep(&value.get(&key)?)?;
-    }
-    value.freeze()
-}
-
 impl Session {
     /// A state of the chart.
     #[inline]
@@ -267,13 +288,9 @@ impl Session {
             return Err(failure("start", "the session has already begun".into()));
         }
         let as_start = |t: Thrown| failure("start", t.text);
-        let global = global();
-        let processors = Value::parse(&info.io_processors).map_err(as_start)?;
-        self.processors = keys(&processors);
-        freeze_deep(&processors).map_err(as_start)?;
-        global.set_constant("_sessionid", Value::string(&info.session_id).map_err(as_start)?).map_err(as_start)?;
-        global.set_constant("_name", Value::string(&self.chart.name).map_err(as_start)?).map_err(as_start)?;
-        global.set_constant("_ioprocessors", processors).map_err(as_start)?;
+        processors::set(info.io_processors);
+        let id = Value::string(&info.session_id).map_err(as_start)?;
+        global().set_constant("_sessionid", id).map_err(as_start)?;
         self.id = info.session_id;
         let params = match info.params.as_str() {
             "" | "{}" => None,
@@ -300,11 +317,10 @@ impl Session {
     }
 
     fn changed_active(&mut self) -> Option<Vec<String>> {
-        let atomic = |i: &StateId| matches!(self.state(*i).kind, StateKind::Atomic | StateKind::Final);
-        if self.reported.iter().copied().eq(self.configuration.iter().filter(atomic)) {
+        if self.reported.iter().copied().eq(self.configuration.common(&self.leaves)) {
             return None;
         }
-        self.reported = self.configuration.iter().filter(atomic).collect();
+        self.reported = self.configuration.common(&self.leaves).collect();
         Some(self.reported.iter().map(|i| self.state(*i).id.clone()).collect())
     }
 
@@ -334,14 +350,6 @@ impl Session {
         self.out.trace(|| TraceEntry::Event(event.name.to_string()));
         event::set_current(event);
     }
-}
-
-/// The own keys of an object.
-fn keys(object: &Value) -> Vec<String> {
-    let list = global().get("Object").and_then(|o| o.get("keys")).and_then(|f| f.call(&mut [object.raw()]));
-    let Ok(list) = list else { return Vec::new() };
-    let len = list.get("length").and_then(|l| l.text()).ok().and_then(|l| l.parse::<u32>().ok()).unwrap_or(0);
-    (0..len).filter_map(|i| list.index(i).and_then(|k| k.text()).ok()).collect()
 }
 
 /// A text as a JSON string.

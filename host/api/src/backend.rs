@@ -248,8 +248,8 @@ pub enum Error {
     /// The state of the object does not allow it: why, and what to do.
     #[error("{0}")]
     Conflict(String),
-    /// A queue is full: which.
-    #[error("{0} is full; try again in a moment")]
+    /// A queue is full: which, and what to do.
+    #[error("{0}")]
     QueueFull(String),
     /// The event is larger than a strategy may be given: what, and the limit.
     #[error("{0}")]

@@ -71,6 +71,82 @@ fn start_parameters_replace_the_values_of_top_level_data() {
     );
 }
 
+/// The engine binds literals when it is deployed; nobody may notice.
+#[test]
+fn data_that_are_literals_behave_as_if_they_were_evaluated_at_every_start() {
+    for (binding, items, inner, expected) in [
+        // An expression sees no later item, also when that is a literal.
+        (
+            "early",
+            r#"<data id="a" expr="1"/><data id="seen" expr="typeof a + typeof b"/><data id="b" expr="2"/>"#,
+            "",
+            r#"{"a":1,"seen":"numberundefined","b":2}"#,
+        ),
+        // A literal's `__proto__` is its prototype.
+        (
+            "early",
+            r#"<data id="a" expr='{"__proto__": {"x": 1}}'/><data id="own" expr="Object.keys(a).length + a.x"/>"#,
+            "",
+            r#"{"a":{},"own":1}"#,
+        ),
+        // An item of an inner state has no value before that is entered, where binding is late.
+        (
+            "late",
+            r#"<data id="a" expr="1"/>"#,
+            r#"<datamodel><data id="late" expr="3"/></datamodel>"#,
+            r#"{"a":1,"late":"undefined"}"#,
+        ),
+        (
+            "early",
+            r#"<data id="a" expr="1"/>"#,
+            r#"<datamodel><data id="late" expr="3"/></datamodel>"#,
+            r#"{"a":1,"late":3}"#,
+        ),
+        // What a name of the language's own is given, it does not take.
+        (
+            "early",
+            r#"<data id="NaN" expr="1"/><data id="errors" expr="0"/>"#,
+            "",
+            r#"{"NaN":null,"errors":0}"#,
+        ),
+    ] {
+        let text = chart(&format!(
+            r#"<datamodel>{items}</datamodel><state id="s"/><state id="never">{inner}</state>"#
+        ))
+        .replacen("<scxml ", &format!("<scxml binding='{binding}' "), 1);
+        let mut session = BENCH.begun(&text).0;
+        let expected: serde_json::Value = serde_json::from_str(expected).expect("JSON");
+        assert_eq!(datamodel(&mut session), expected, "{text}");
+    }
+}
+
+#[test]
+fn sessions_of_one_strategy_share_no_data() {
+    let strategy = BENCH.strategy(&chart(
+        r#"<datamodel><data id="list" expr="[1]"/><data id="object">{"n": 1}</data></datamodel>
+           <state id="s"><transition event="go"><script>list.push(2); object.n++</script></transition></state>"#,
+    ));
+    let expected = [
+        serde_json::json!({"list": [1], "object": {"n": 1}}),
+        serde_json::json!({"list": [1, 2], "object": {"n": 2}}),
+    ];
+    for _ in 0..2 {
+        let mut session = BENCH.session(&strategy);
+        session.start("").expect("it begins");
+        assert_eq!(datamodel(&mut session), expected[0]);
+        session.step("go", "");
+        assert_eq!(datamodel(&mut session), expected[1]);
+    }
+}
+
+#[test]
+fn ioprocessors_are_the_hosts_whatever_a_script_does_before_it_looks() {
+    let spoilt = "(Object.keys = Object.freeze = () => { throw 1 }, JSON.parse = () => 1, \
+                  Object.isFrozen(_ioprocessors) + ' ' + (_ioprocessors === _ioprocessors) + ' ' + \
+                  typeof _ioprocessors['http://www.w3.org/TR/scxml/#SCXMLEventProcessor'].location)";
+    assert_eq!(value_of(spoilt, ""), "true true string");
+}
+
 #[test]
 fn event_looks_like_an_ordinary_object() {
     for (expr, data, expected) in [

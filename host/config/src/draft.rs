@@ -72,10 +72,16 @@ pub(crate) fn read(sources: Vec<Source>, mut report: Report) -> (Option<Config>,
             draft.add(index, &table, &mut report);
         } else {
             broken = true;
+            // A table whose header is misspelt may leave its inner tables to its neighbour, which has them twice then.
+            // After other mistakes in the syntax nothing is sure enough to be called unknown.
+            if errors.iter().all(|error| error.message() == "duplicate key") {
+                draft.unknown_at_top(index, &table, &mut report);
+            }
         }
     }
     // Without one of the files half of the references would dangle: that file is to be repaired first.
     if !broken {
+        report.begin_follow_ups();
         draft.check(&mut report);
     }
     report.sort();
@@ -94,6 +100,19 @@ fn hide_secret(report: &mut Report, index: usize, source: &Source, offset: usize
 }
 
 impl Draft {
+    fn unknown_at_top(&mut self, source: usize, table: &Spanned<DeTable<'_>>, report: &mut Report) {
+        let table = Table {
+            entries: table.get_ref(),
+            place: Place::new(source, 0..0),
+        };
+        let mut reader = Reader {
+            report,
+            origins: &mut self.origins,
+            path: String::new(),
+        };
+        reader.refuse_unknown(&table, "the file", &TOP, &[]);
+    }
+
     fn add(&mut self, source: usize, table: &Spanned<DeTable<'_>>, report: &mut Report) {
         let table = Table {
             entries: table.get_ref(),

@@ -31,6 +31,8 @@ pub struct Problem {
     pub place: Option<Place>,
     /// What to do about it; empty when the message says it already.
     pub help: String,
+    /// It may only follow from another one: a misspelt table lacks in other places.
+    pub(crate) follow_up: bool,
 }
 
 /// All problems found in one configuration. Its `Display` renders them the way rustc does.
@@ -38,7 +40,8 @@ pub struct Problem {
 pub struct Report {
     /// The texts that were read, in order.
     pub sources: Vec<Source>,
-    /// What was found, ordered by file and position, at most [`MAX_PROBLEMS`].
+    /// What was found, at most [`MAX_PROBLEMS`]: first what is wrong by itself (unknown names, unusable values), then what
+    /// may only follow from that (missing options, references to nothing); both ordered by file and position.
     pub problems: Vec<Problem>,
     /// Problems found beyond [`MAX_PROBLEMS`].
     pub omitted: usize,
@@ -47,6 +50,8 @@ pub struct Report {
     pub watch: Vec<String>,
     /// Where secrets stand: rendering shows `*` there, since reports end in logs and tickets.
     secrets: Vec<Place>,
+    /// What is found now may follow from what has been found before.
+    follow_ups: bool,
 }
 
 /// The configuration cannot be used; the report says why, problem by problem.
@@ -56,18 +61,28 @@ pub struct ConfigError(pub Report);
 
 impl Report {
     pub(crate) fn error(&mut self, place: Option<Place>, message: impl Into<String>, help: impl Into<String>) {
-        self.push(Severity::Error, place, message.into(), help.into());
+        self.push(Severity::Error, self.follow_ups, place, message.into(), help.into());
+    }
+
+    /// An error that an unknown name may have caused.
+    pub(crate) fn follow_up(&mut self, place: Option<Place>, message: impl Into<String>, help: impl Into<String>) {
+        self.push(Severity::Error, true, place, message.into(), help.into());
+    }
+
+    /// All that is reported from here on may follow from what has been reported before.
+    pub(crate) fn begin_follow_ups(&mut self) {
+        self.follow_ups = true;
     }
 
     pub(crate) fn warning(&mut self, place: Option<Place>, message: impl Into<String>, help: impl Into<String>) {
-        self.push(Severity::Warning, place, message.into(), help.into());
+        self.push(Severity::Warning, self.follow_ups, place, message.into(), help.into());
     }
 
     pub(crate) fn secret(&mut self, place: Place) {
         self.secrets.push(place);
     }
 
-    fn push(&mut self, severity: Severity, place: Option<Place>, message: String, help: String) {
+    fn push(&mut self, severity: Severity, follow_up: bool, place: Option<Place>, message: String, help: String) {
         // An error is never dropped in favour of a warning: `has_errors` must not depend on the order of checks.
         let warnings_only = self
             .problems
@@ -82,13 +97,17 @@ impl Report {
             message,
             place,
             help,
+            follow_up,
         });
     }
 
-    /// Puts the problems into the order of the text; those without a place come first.
+    /// Puts causes before what may follow from them, and both into the order of the text; those without a place come
+    /// first.
     pub(crate) fn sort(&mut self) {
-        self.problems
-            .sort_by_key(|problem| problem.place.as_ref().map(|place| (place.source, place.span.start)));
+        self.problems.sort_by_key(|problem| {
+            let place = problem.place.as_ref().map(|place| (place.source, place.span.start));
+            (problem.follow_up, place)
+        });
     }
 
     /// Whether the configuration is refused.

@@ -218,8 +218,12 @@ fn session_error(session: SessionId, e: &runtime::Error) -> Error {
     match e {
         runtime::Error::NoSuchSession(_) => Error::NoSuchSession(session),
         runtime::Error::Ended { .. } => Error::SessionEnded(session),
-        runtime::Error::QueueFull { .. } | runtime::Error::TooManyInspections { .. } | runtime::Error::Busy(_) => {
-            Error::QueueFull(format!("the queue of session {session}"))
+        runtime::Error::QueueFull { limit, .. } => Error::QueueFull(format!(
+            "the queue of session {session} is full; try again in a moment. It takes {limit} events: where more come at once, slow \
+             down, or raise max-pending-events"
+        )),
+        runtime::Error::TooManyInspections { .. } | runtime::Error::Busy(_) => {
+            Error::QueueFull(format!("the queue of session {session} is full; try again in a moment"))
         }
         runtime::Error::EventTooLarge { .. } => Error::TooLarge(e.to_string()),
         runtime::Error::Draining => Error::NotServing(e.to_string()),
@@ -463,8 +467,9 @@ impl Sessions for Shared {
         Box::pin(async move {
             let id = format!("rest.{}", self.0.requests.fetch_add(1, Ordering::Relaxed));
             let reply = self.0.calls.expect_reply(session, &id);
-            let reply =
-                reply.ok_or_else(|| Error::QueueFull("the list of requests that wait for a strategy".into()))?;
+            let reply = reply.ok_or_else(|| {
+                Error::QueueFull("the list of requests that wait for a strategy is full; try again in a moment".into())
+            })?;
             let mut event = Event::external(event.name, event.data.map(|d| d.to_string()));
             event.sendid = Some(id);
             self.0
@@ -628,5 +633,24 @@ impl Operations for Shared {
 
     fn metrics(&self) -> String {
         metrics::text(&self.0.registry)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_queue_is_answered_with_what_to_do() {
+        let session: SessionId = "00FAVPM3BOBM3223H3CA9ATAES00000G".parse().unwrap();
+        let full = session_error(session, &runtime::Error::QueueFull { session, limit: 7 });
+        assert!(matches!(full, Error::QueueFull(_)));
+        assert_eq!(
+            full.to_string(),
+            format!(
+                "the queue of session {session} is full; try again in a moment. It takes 7 events: where more come at once, slow \
+                 down, or raise max-pending-events"
+            )
+        );
     }
 }

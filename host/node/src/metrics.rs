@@ -31,59 +31,52 @@ impl Collector for Figures {
             let encoder = out.encode_descriptor(name, help, None, metric.metric_type())?;
             metric.encode(encoder)
         };
-        counter("sessions_started", "Sessions started", c.started.load(Relaxed))?;
-        counter("sessions_done", "Sessions that reached their end", c.done.load(Relaxed))?;
-        counter(
-            "sessions_terminated",
-            "Sessions that somebody ended",
-            c.terminated.load(Relaxed),
-        )?;
-        for code in FAILURES {
-            let name = format!("sessions_failed_{}", code.as_str().replace('-', "_"));
-            counter(&name, "Sessions that broke this limit", c.failed(code))?;
-        }
-        counter(
-            "session_starts_refused",
-            "Sessions that were refused for a limit",
-            c.starts_refused.load(Relaxed),
-        )?;
-        counter("events", "Events handled", c.events.load(Relaxed))?;
-        counter(
-            "events_refused",
-            "Events refused because a session's queue was full",
-            c.queue_full.load(Relaxed),
-        )?;
-        counter(
-            "commands_refused",
-            "Commands that nobody carries out",
-            c.commands_refused.load(Relaxed),
-        )?;
-        counter("step_nanoseconds", "Time that strategies ran", c.step_ns.load(Relaxed))?;
-        let mut sum = 0;
-        for (bound, bucket) in STEP_BUCKETS_US.iter().zip(&c.step_buckets) {
-            sum += bucket.load(Relaxed);
-            counter(
-                &format!("steps_within_{bound}us"),
-                "Steps that took at most so long",
-                sum,
-            )?;
+        let routes = self.calls.routes();
+        for (name, help, value) in [
+            ("sessions_started", "Sessions started", &c.started),
+            ("sessions_done", "Sessions that reached their end", &c.done),
+            ("sessions_terminated", "Sessions that somebody ended", &c.terminated),
+            (
+                "session_starts_refused",
+                "Sessions that were refused for a limit",
+                &c.starts_refused,
+            ),
+            ("events", "Events handled", &c.events),
+            (
+                "events_refused",
+                "Events refused because a session's queue was full",
+                &c.queue_full,
+            ),
+            (
+                "commands_refused",
+                "Commands that nobody carries out",
+                &c.commands_refused,
+            ),
+            ("step_nanoseconds", "Time that strategies ran", &c.step_ns),
+            ("routes_used", "Routes that the switch has taken over", &routes.used),
+            (
+                "routes_unconfirmed",
+                "Routes that the switch was told and did not confirm",
+                &routes.unconfirmed,
+            ),
+        ] {
+            counter(name, help, value.load(Relaxed))?;
         }
         counter(
             "lane_handovers",
             "Steps that outlived their slice and lost their worker",
             self.workers.handovers(),
         )?;
-        let routes = self.calls.routes();
-        counter(
-            "routes_used",
-            "Routes that the switch has taken over",
-            routes.used.load(Relaxed),
-        )?;
-        counter(
-            "routes_unconfirmed",
-            "Routes that the switch was told and did not confirm",
-            routes.unconfirmed.load(Relaxed),
-        )?;
+        for code in FAILURES {
+            let name = format!("sessions_failed_{}", code.as_str().replace('-', "_"));
+            counter(&name, "Sessions that broke this limit", c.failed(code))?;
+        }
+        let mut sum = 0;
+        for (bound, bucket) in STEP_BUCKETS_US.iter().zip(&c.step_buckets) {
+            sum += bucket.load(Relaxed);
+            let name = format!("steps_within_{bound}us");
+            counter(&name, "Steps that took at most so long", sum)?;
+        }
         let mut gauge = |name: &str, help: &str, value: i64| {
             let metric = ConstGauge::new(value);
             let encoder = out.encode_descriptor(name, help, None, metric.metric_type())?;

@@ -2,7 +2,7 @@
 //!
 //! On SIGHUP, and when one of their files has changed, they are read again: the main file, what it includes, the folders
 //! in which it looks for that, and certificates. What cannot be used changes nothing: the old one stays in force and the
-//! log says why. What takes effect only after a restart is named.
+//! log says why. What takes effect only after a restart is named. That nothing has changed is said, too.
 
 use crate::Error;
 use crate::data::config_dir;
@@ -228,6 +228,7 @@ impl Reloader {
         self.watch = watched(Some(&file), new.watch());
         let changes = config::diff(&self.config.load(), &new);
         if changes.is_empty() {
+            tracing::info!(file = %file.display(), "configuration read: nothing has changed");
             return;
         }
         for change in &changes.restart {

@@ -3,7 +3,7 @@
 use crate::engine::{Sandbox, ticks};
 use crate::error::Error;
 use crate::prefault::HotPages;
-use crate::strategy::{Form, Strategy, instantiation_error};
+use crate::strategy::{Strategy, instantiation_error};
 use pointsman_contract as contract;
 use std::ptr::NonNull;
 use wasmtime::component::{TypedFunc, WasmList};
@@ -248,14 +248,11 @@ impl Sandbox {
         let budget_ticks = ticks(self.inner.options.step_budget);
         store.set_epoch_deadline(budget_ticks);
         let failed = |e| instantiation_error(&self.inner.options, e);
-        let pre = &strategy.inner.pre;
-        let instance = pre.instance_pre().instantiate(&mut store).map_err(failed)?;
-        let guest = bindings::Strategy::new(&mut store, &instance).map_err(Error::Wasmtime)?;
-        // Beside the contract: only images have it.
-        let view = match strategy.form() {
-            Form::Image => Some(instance.get_typed_func(&mut store, "view").map_err(Error::Wasmtime)?),
-            Form::SelfContained => None,
-        };
+        let loaded = &strategy.inner;
+        let instance = loaded.pre.instantiate(&mut store).map_err(failed)?;
+        let guest = loaded.exports.load(&mut store, &instance).map_err(Error::Wasmtime)?;
+        let view = loaded.view.map(|view| instance.get_typed_func(&mut store, view));
+        let view = view.transpose().map_err(Error::Wasmtime)?;
         let mut made = Instance {
             store,
             guest,

@@ -9,7 +9,7 @@ use pointsman_contract::Digest;
 use sha2::{Digest as _, Sha256};
 use std::sync::{Arc, OnceLock};
 use wasmparser::{Encoding, Parser, Payload};
-use wasmtime::component::Component;
+use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
 
 /// How a strategy brings its code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +29,11 @@ pub struct Strategy {
 pub(crate) struct Loaded {
     pub digest: Digest,
     pub form: Form,
-    pub pre: bindings::StrategyPre<State>,
+    pub pre: InstancePre<State>,
+    /// Where its exports are: looked up once, not for every session.
+    pub exports: bindings::StrategyIndices,
+    /// An image's export beside the contract.
+    pub view: Option<ComponentExportIndex>,
     /// What a new session writes at once; found by the first one.
     pub hot: OnceLock<HotPages>,
 }
@@ -65,12 +69,18 @@ impl Sandbox {
             .linker
             .instantiate_pre(&component)
             .map_err(|e| LoadError::Exports(format!("{e:#}")))?;
-        let pre = bindings::StrategyPre::new(pre).map_err(|e| LoadError::Exports(format!("{e:#}")))?;
+        let exports = bindings::StrategyIndices::new(&pre).map_err(|e| LoadError::Exports(format!("{e:#}")))?;
+        let view = match form {
+            Form::Image => component.get_export_index(None, "view"),
+            Form::SelfContained => None,
+        };
         Ok(Strategy {
             inner: Arc::new(Loaded {
                 digest,
                 form,
                 pre,
+                exports,
+                view,
                 hot: OnceLock::new(),
             }),
         })

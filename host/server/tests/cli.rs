@@ -175,6 +175,41 @@ fn an_include_that_is_missing_or_outside_of_the_folder_is_refused_at_its_place()
 }
 
 #[test]
+fn an_include_that_is_missing_does_not_hide_what_is_wrong_elsewhere() {
+    let dir = folder();
+    fs::create_dir(dir.path().join("strategy")).unwrap();
+    fs::write(dir.path().join("strategy/there.js"), "var x = ;\n").unwrap();
+    let document = "<scxml xmlns=\"http://www.w3.org/2005/07/scxml\" version=\"1.0\" datamodel=\"ecmascript\">\n\
+         <datamodel><data id=\"a\" src=\"gone.json\"/></datamodel>\n\
+         <script src=\"gone.js\"/>\n\
+         <script src=\"there.js\"/>\n\
+         <state id=\"s\"><transition cond=\"1 +\" target=\"s\"/></state></scxml>\n";
+    let check = |document: &str| {
+        fs::write(dir.path().join("strategy/route.scxml"), document).unwrap();
+        let ran = pointsman_in(dir.path(), &["check", "strategy/route.scxml"]);
+        assert_eq!(ran.code, Some(1));
+        ran.out
+    };
+    let out = check(document);
+    for part in [
+        "cannot read `gone.json`: there is no `gone.json`\n --> strategy/route.scxml:2:",
+        "cannot read `gone.js`: there is no `gone.js`\n --> strategy/route.scxml:3:",
+        " --> strategy/there.js:1:1\n",
+        " --> strategy/route.scxml:5:33\n",
+        "strategy/route.scxml: refused, 2 errors, 2 warnings\n",
+    ] {
+        assert!(out.contains(part), "{part:?} is missing in:\n{out}");
+    }
+    assert_eq!(out.matches("warning[invalid-expression]").count(), 2, "{out}");
+    // Errors of the reader stand beside it.
+    let out = check(&document.replace("target=\"s\"", "target=\"t\""));
+    assert!(
+        out.contains("there is no state `t`") && out.ends_with("refused, 3 errors\n"),
+        "{out}"
+    );
+}
+
+#[test]
 fn a_file_that_is_not_there_is_named() {
     let dir = folder();
     for command in ["check", "simulate", "compile"] {
@@ -228,6 +263,28 @@ fn a_compiled_document_behaves_like_the_document_standing_alone_or_not() {
         twice.err,
         "error: image.wasm: this is a component already: deploy it as it is\n"
     );
+}
+
+#[test]
+fn the_same_document_compiles_to_the_same_bytes_wherever_it_lies() {
+    let dir = folder();
+    for form in [&[][..], &["--standalone"]] {
+        let mut made = Vec::new();
+        for place in ["here", "over/there"] {
+            let folder = dir.path().join(place);
+            fs::create_dir_all(&folder).unwrap();
+            for file in ["vip.scxml", "vip.json"] {
+                fs::copy(sample("vip").join(file), folder.join(file)).unwrap();
+            }
+            let document = folder.join("vip.scxml");
+            for (from, named) in [(folder.as_path(), "vip.scxml"), (dir.path(), text(&document))] {
+                let ran = pointsman_in(from, &[&["compile", named, "-o", "out.wasm"], form].concat());
+                assert_eq!(ran.code, Some(0), "{}", ran.err);
+                made.push(fs::read(from.join("out.wasm")).unwrap());
+            }
+        }
+        assert!(made.iter().all(|bytes| *bytes == made[0]), "{form:?}");
+    }
 }
 
 #[test]
@@ -355,6 +412,23 @@ fn a_configuration_with_errors_exits_with_64() {
         let bad = pointsman_in(dir.path(), arguments);
         assert_eq!(bad.code, Some(64), "{arguments:?}: {}", bad.err);
         assert!(bad.err.contains("--> pointsman.toml:"), "{}", bad.err);
+    }
+}
+
+#[test]
+fn a_configuration_that_is_not_there_is_named_as_it_was_given() {
+    let dir = folder();
+    let absolute = dir.path().join("nowhere.toml");
+    for file in ["/no-such-pointsman.toml", text(&absolute), "nowhere.toml"] {
+        for arguments in [&["config", "check"][..], &["config", "show", "--effective"]] {
+            let ran = pointsman_in(dir.path(), &[arguments, &["--config", file]].concat());
+            assert_eq!(ran.code, Some(64), "{}", ran.err);
+            assert!(
+                ran.err.starts_with(&format!("error: cannot read {file}: No such file")),
+                "{}",
+                ran.err
+            );
+        }
     }
 }
 

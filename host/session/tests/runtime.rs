@@ -600,14 +600,18 @@ fn a_job_on_an_overdue_thread_leaves_the_rest_to_the_next_one_and_loses_nothing(
     let id = world.start(script);
     world.send(id, "one");
     world.send(id, "two");
-    let mut jobs = 0;
-    while worker.queued.lock().unwrap().is_some() {
-        worker.work();
-        jobs += 1;
-    }
+    let jobs = (0..100)
+        .take_while(|_| {
+            let queued = worker.queued.lock().unwrap().is_some();
+            if queued {
+                worker.work();
+            }
+            queued
+        })
+        .count();
     assert_eq!(names(&handled), ["one", "two"]);
-    // Not overdue, all of this is one job's work; so it is a job for each input.
-    assert!(jobs >= 3, "{jobs} jobs");
+    // In time, all of this is one job's work.
+    assert!((3..100).contains(&jobs), "{jobs} jobs");
     assert_eq!(world.runtime.get(id).unwrap().waiting, 0);
 }
 

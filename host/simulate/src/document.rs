@@ -3,7 +3,7 @@
 use crate::{Error, FolderResolver};
 use pointsman_scxml::limits::MAX_FILE_BYTES;
 use pointsman_scxml::model::SourceFile;
-use pointsman_scxml::{Diagnostic, Errors, model};
+use pointsman_scxml::{Diagnostic, Errors, ResolveError, Resolver, model};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read as _;
@@ -58,7 +58,20 @@ impl Document {
         Self::of_text(path, read_file(path)?)
     }
 
+    /// The same with an empty text in the place of each file that cannot be read: for what else is to be said of a
+    /// document that is refused for that alone.
+    ///
+    /// # Errors
+    /// As [`Document::read`].
+    pub fn read_despite_missing(path: &Path) -> Result<Self, Error> {
+        Self::resolved(path, read_file(path)?, true)
+    }
+
     pub(crate) fn of_text(path: &Path, bytes: Vec<u8>) -> Result<Self, Error> {
+        Self::resolved(path, bytes, false)
+    }
+
+    fn resolved(path: &Path, bytes: Vec<u8>, despite_missing: bool) -> Result<Self, Error> {
         let text = String::from_utf8(bytes).map_err(|_| Error::NotText { path: path.to_owned() })?;
         let folder = path.parent().map(Path::to_owned).unwrap_or_default();
         let opened = if folder.as_os_str().is_empty() {
@@ -71,7 +84,12 @@ impl Document {
             source,
         })?;
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
-        match pointsman_scxml::read(&name, &text, &resolver) {
+        let read = if despite_missing {
+            pointsman_scxml::read(&name, &text, &Despite(&resolver))
+        } else {
+            pointsman_scxml::read(&name, &text, &resolver)
+        };
+        match read {
             Ok((model, warnings)) => Ok(Document {
                 model,
                 warnings,
@@ -104,6 +122,16 @@ impl Document {
                 source,
             },
         }
+    }
+}
+
+/// Answers an empty text for what cannot be read.
+struct Despite<'r>(&'r FolderResolver);
+
+impl Resolver for Despite<'_> {
+    fn read(&self, base: &str, reference: &str) -> Result<(String, String), ResolveError> {
+        let read = self.0.read(base, reference);
+        Ok(read.unwrap_or_else(|_| (reference.to_owned(), String::new())))
     }
 }
 

@@ -8,7 +8,7 @@ use pointsman_telephony::model::{EventKind, RequestFailure};
 use pointsman_telephony::sip::{DnTable, Error, Link, Options, Protocol, TlsConfig};
 use rustls::pki_types::{PrivatePkcs8KeyDer, ServerName};
 use std::sync::{Arc, Mutex};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -108,6 +108,85 @@ async fn a_stream_whose_framing_is_lost_is_refused_and_closed() {
     let mut next = connect(&host).await;
     next.send(request("OPTIONS", 3, "TCP")).await;
     assert_eq!(next.status().await, 200);
+}
+
+/// A message without a Content-Length, after which nobody can tell where the next one begins.
+fn junk() -> String {
+    request("OPTIONS", 9, "TCP").replace("Content-Length: 0\r\n", "")
+}
+
+/// Two calls, and behind them what makes the link give the connection up: still all that came before it is answered.
+async fn calls_before_junk<S: AsyncRead + AsyncWrite + Unpin>(host: &mut Host, mut caller: Stream<S>) {
+    let calls = request("INVITE", 1, "TCP") + &request("INVITE", 2, "TCP") + &request("OPTIONS", 3, "TCP");
+    caller.send(calls + &junk() + &"x".repeat(200_000)).await;
+    for expected in [100, 100, 200, 400] {
+        assert_eq!(caller.status().await, expected);
+    }
+    let (first, second) = (host.route_request().await, host.route_request().await);
+    host.route("second", second.call_uuid, "7042").await;
+    assert_eq!(caller.status().await, 302);
+    host.route("first", first.call_uuid, "7041").await;
+    let last = caller.receive().await;
+    assert_eq!((status(&last), header(&last, "Call-ID")), (302, Some("call-1@test")));
+    caller.closed().await;
+}
+
+#[tokio::test]
+async fn calls_that_came_before_junk_get_their_final_responses() {
+    let mut host = Host::start(tcp(), None).await;
+    let caller = connect(&host).await;
+    calls_before_junk(&mut host, caller).await;
+}
+
+#[tokio::test]
+async fn calls_that_came_before_junk_get_their_final_responses_over_tls() {
+    let (config, cert) = certificate("sip.example.com");
+    let tls: TlsConfig = Arc::new(move || Arc::clone(&config));
+    let options = Options {
+        bind: vec![bind(Protocol::Tls)],
+        ..Options::default()
+    };
+    let mut host = Host::start(options, Some(tls)).await;
+    let caller = connect_tls(&host, &cert).await.unwrap();
+    calls_before_junk(&mut host, caller).await;
+}
+
+#[tokio::test]
+async fn a_call_before_a_message_that_does_not_end_gets_its_final_response() {
+    let mut host = Host::start(
+        Options {
+            message_timeout_ms: 200,
+            ..tcp()
+        },
+        None,
+    )
+    .await;
+    let mut caller = connect(&host).await;
+    caller.send(request("INVITE", 1, "TCP") + "no SIP").await;
+    assert_eq!(caller.status().await, 100);
+    let call = host.route_request().await;
+    // A later connection is closed for the same: the first one's time was over before.
+    let mut later = connect(&host).await;
+    later.send("no SIP").await;
+    later.closed().await;
+    host.route("r", call.call_uuid, "1").await;
+    assert_eq!(caller.status().await, 302);
+    caller.closed().await;
+}
+
+#[tokio::test]
+async fn a_call_before_junk_that_is_not_decided_in_a_few_seconds_is_abandoned() {
+    let mut host = Host::start(tcp(), None).await;
+    let mut caller = connect(&host).await;
+    caller.send(request("INVITE", 1, "TCP") + &junk()).await;
+    assert_eq!((caller.status().await, caller.status().await), (100, 400));
+    let call = host.route_request().await;
+    caller.closed().await;
+    let event = host.event().await;
+    assert_eq!(
+        (event.call_uuid, event.kind),
+        (Some(call.call_uuid), EventKind::Abandoned)
+    );
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ mod common;
 use common::{Host, PATIENCE, Udp, bind, header, request, route_call, status, table};
 use pointsman_telephony::model::{Dn, EventKind, ReleaseCause, RequestFailure, RequestKind, RouteFailure, RouteType};
 use pointsman_telephony::sip::{DnTable, Options, Protocol, RoutingPoint};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
 /// T1 is long, so that a busy machine makes no retransmissions where a test does not want them.
@@ -442,6 +442,30 @@ async fn a_stopping_link_refuses_undecided_calls_when_the_time_is_up() {
     );
     assert!(matches!(host.event().await.kind, EventKind::LinkDown { .. }));
     host.stopped().await;
+}
+
+#[tokio::test]
+async fn a_stopping_link_does_not_wait_long_for_an_ack() {
+    let options = options();
+    let drain = Duration::from_millis(options.drain_ms);
+    let mut host = Host::start(options, None).await;
+    let caller = Udp::to(host.addresses[0]).await;
+    caller.send(request("INVITE", 75, "UDP")).await;
+    assert_eq!(caller.status().await, 100);
+    let call = host.route_request().await;
+    host.route("r", call.call_uuid, "1").await;
+    assert_eq!(caller.status().await, 302);
+    let asked = Instant::now();
+    host.drain();
+    assert_eq!(
+        host.event().await.kind,
+        EventKind::RouteFailed {
+            cause: RouteFailure::Unconfirmed
+        }
+    );
+    assert!(matches!(host.event().await.kind, EventKind::LinkDown { .. }));
+    host.stopped().await;
+    assert!(asked.elapsed() < drain / 2, "{:?}", asked.elapsed());
 }
 
 #[tokio::test]

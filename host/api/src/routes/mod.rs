@@ -11,7 +11,7 @@ mod strategies;
 mod tenants;
 
 use crate::app::{App, Class};
-use crate::security::{Action, Gate, guard};
+use crate::security::{Action, Gate, guard, not_get_or_post};
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter, UtoipaMethodRouterExt};
@@ -67,6 +67,11 @@ fn open(routes: UtoipaMethodRouter<App>) -> Entry {
     }
 }
 
+/// A route whose GET has an effect: [`guard`] refuses HEAD, so it is not named among what the path takes.
+fn without_head(routes: UtoipaMethodRouter<App>) -> UtoipaMethodRouter<App> {
+    routes.map(|m| m.fallback(async || not_get_or_post()))
+}
+
 /// Every route there is.
 pub(crate) fn table() -> Vec<Entry> {
     use Action::*;
@@ -79,7 +84,7 @@ pub(crate) fn table() -> Vec<Entry> {
         key(ReadMetrics, Platform, Ordinary, routes!(probes::metrics)),
         key(ReadApiDescription, OwnTenants, Ordinary, routes!(probes::openapi)),
         key(StartSession, ChosenTenant, Ordinary, routes!(ors::start)),
-        key(SendEvent, Session, Ordinary, routes!(ors::event)),
+        key(SendEvent, Session, Ordinary, without_head(routes!(ors::event))),
         key(RequestSession, Session, Waiting, routes!(ors::request)),
         key(QuerySession, Session, Ordinary, routes!(ors::query)),
         key(TerminateSession, Session, Ordinary, routes!(ors::terminate)),

@@ -94,8 +94,7 @@ pub(crate) async fn guard(State(gate): State<Gate>, request: Request, next: Next
     // Axum lets the handler of GET answer HEAD too, but a HEAD with an effect is an accident (RFC 9110, section 9.3.2): of
     // monitors and link checkers. The one GET that has an effect is ORS's `event`, which is POST as well.
     if request.method() == Method::HEAD && action.changes() {
-        let allow = HeaderValue::from_static("GET,POST");
-        return method_not_allowed().header(header::ALLOW, allow).into_response();
+        return not_get_or_post().into_response();
     }
     let app = &gate.app;
     let mut pending = Pending::new(app.clone(), &request);
@@ -161,6 +160,11 @@ pub(crate) async fn guard(State(gate): State<Gate>, request: Request, next: Next
     };
     pending.finish_if_audited(action, &response);
     response
+}
+
+/// For methods other than those of the one GET that has an effect; left to axum, `Allow` would name HEAD beside it.
+pub(crate) fn not_get_or_post() -> Failure {
+    method_not_allowed().header(header::ALLOW, HeaderValue::from_static("GET,POST"))
 }
 
 /// The whole body, within the route's bound.

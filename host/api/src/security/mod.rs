@@ -17,7 +17,7 @@ mod room;
 
 pub(crate) use audit::AuditObject;
 pub use audit::{Audit, AuditEntry, AuditResult, JsonLines};
-pub(crate) use guard::{Caller, Gate, guard};
+pub(crate) use guard::{Caller, Gate, guard, not_get_or_post};
 pub use key::{ApiKey, KeyError, KeyRing, KeyText, Keys};
 pub(crate) use limiter::FailureLimiter;
 pub use principal::{Action, Decision, Grant, Principal, Resource, Role, Tenancy, Visible, authorize};

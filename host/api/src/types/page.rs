@@ -1,4 +1,4 @@
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use utoipa::{IntoParams, ToSchema};
 
 /// Items in a page when the client does not say.
@@ -19,8 +19,15 @@ pub struct PageQuery {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
     /// Most items to answer, 1 to 1000; absent: 100.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "limit", skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
+}
+
+/// A `limit` out of a query string: the number parser's own words would not say what is wanted. [`PageQuery::page`] checks the range.
+pub(super) fn limit<'de, D: Deserializer<'de>>(query: D) -> Result<Option<u32>, D::Error> {
+    let text = String::deserialize(query)?;
+    let wrong = |_| D::Error::custom(format!("must be a whole number from 1 to {MAX_PAGE}"));
+    text.parse().map(Some).map_err(wrong)
 }
 
 impl PageQuery {

@@ -36,6 +36,21 @@ async fn a_method_that_a_path_does_not_take_is_answered_with_those_it_takes() {
 }
 
 #[tokio::test]
+async fn head_is_not_named_where_it_is_refused_because_get_has_an_effect() {
+    let api = api();
+    let path = format!("/scxml/session/{}/event/go", session_of(NORTH));
+    for method in ["HEAD", "DELETE"] {
+        let answer = api.send(&id_of(Role::Operator), call(method, &path)).await;
+        assert_eq!(
+            (answer.status, &answer.headers["allow"]),
+            (405, &"GET,POST".parse().unwrap()),
+            "{method}"
+        );
+    }
+    assert!(api.fake.take().is_empty());
+}
+
+#[tokio::test]
 async fn every_answer_has_the_security_headers_and_none_has_cors() {
     let api = api();
     let preflight = call("OPTIONS", "/v1/tenants")

@@ -267,8 +267,8 @@ async fn an_event_larger_than_a_strategy_may_be_given_is_refused_before_it_is_qu
 #[tokio::test]
 async fn a_full_queue_asks_to_try_again() {
     let api = api();
-    api.fake
-        .set(Mood::Fail(Error::QueueFull("the event queue of the session".into())));
+    let full = "the event queue of the session is full; try again in a moment";
+    api.fake.set(Mood::Fail(Error::QueueFull(full.into())));
     let answer = api.send(&operator(), call("POST", &path("event/go"))).await;
     let detail = "The event queue of the session is full; try again in a moment.";
     assert_eq!(answer.says(), (503, "queue-full".into(), detail.into()));

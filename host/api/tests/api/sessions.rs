@@ -104,8 +104,12 @@ async fn a_wrong_filter_is_refused_by_name() {
         ("limit=0", "`limit` is 0: it must be from 1 to 1000."),
         ("limit=1001", "`limit` is 1001: it must be from 1 to 1000."),
         (
-            "limit=x",
-            "The query cannot be understood: limit: invalid digit found in string.",
+            "limit=-1",
+            "The query cannot be understood: limit: must be a whole number from 1 to 1000.",
+        ),
+        (
+            "limit=4294967296",
+            "The query cannot be understood: limit: must be a whole number from 1 to 1000.",
         ),
         ("strategy=%ff", "The query is not UTF-8 when its %-escapes are decoded."),
         (

@@ -163,8 +163,9 @@ options! {
         "max-live-sessions-per-tenant" max_live_sessions_per_tenant: Option<u32>, optional from 1 to 1_000_000
             unit "sessions", Start, Pointsman;
         /// What a session may log while it handles one event; a session that logs more is ended. Compiled into a strategy
-        /// when it is deployed: what is deployed already keeps its limit.
-        "max-log-bytes-per-step" max_log_bytes_per_step: Bytes, default(Bytes(65_536)) from 0 to 16_777_216 unit "bytes",
+        /// when it is deployed: what is deployed already keeps its limit. At most the 2 MiB that the sandbox takes of any
+        /// strategy.
+        "max-log-bytes-per-step" max_log_bytes_per_step: Bytes, default(Bytes(65_536)) from 0 to 2_097_152 unit "bytes",
             Start, Pointsman;
     }
 }

@@ -147,7 +147,7 @@ impl Reader<'_> {
             .split_once(". ")
             .map_or(summary, |(first, _)| first)
             .trim_end_matches(['.', ':']);
-        self.report.error(
+        self.report.follow_up(
             Some(table.place.clone()),
             format!("{section} lacks the option `{key}`"),
             format!(

@@ -39,6 +39,66 @@ the configuration is refused: 1 error";
 }
 
 #[test]
+fn a_misspelt_table_is_reported_before_what_is_missing_for_it() {
+    // Before the references to what was in it.
+    let report = refused(&small_with("[[tenant]]", "[[tennant]]"));
+    assert_eq!(
+        problems(&report),
+        [
+            "13:3 unknown option `tennant` in the file",
+            "1:1 there is no [[tenant]]",
+            "18:10 there is no tenant `acme`",
+            "30:10 there is no tenant `acme`",
+        ]
+    );
+    // Before the options that it lacks.
+    let report = refused(&small_with("[application]\nname", "[aplication]\nname"));
+    assert_eq!(
+        problems(&report),
+        [
+            "1:2 unknown option `aplication` in the file",
+            "4:3 [application] lacks the option `name`",
+        ]
+    );
+    // Before a warning further up.
+    let text = SMALL.replace("[[application.connection]]\nswitch = \"north\"\n", "");
+    let report = refused(&format!("{text}\n[application.conection]\nswitch = \"north\"\n"));
+    let found = problems(&report);
+    assert!(found[0].contains("unknown option `conection`"), "{report}");
+    assert!(found[1].contains("no call reaches switch `north`"), "{report}");
+}
+
+#[test]
+fn a_misspelt_table_is_named_where_its_inner_tables_fall_to_its_neighbour() {
+    let south = "[[swich]]\nname = \"south\"\ntenant = \"acme\"\nkind = \"sip\"\n[switch.sip]\n";
+    let text = small_with("kind = \"sip\"\n", &format!("kind = \"sip\"\n[switch.sip]\n{south}"));
+    assert_eq!(
+        problems(&refused(&text)),
+        [
+            "21:3 unknown option `swich` in the file",
+            "25:9 this is not TOML: duplicate key",
+        ]
+    );
+}
+
+#[test]
+fn a_log_larger_than_the_sandbox_takes_cannot_be_configured() {
+    let with = |bytes: u32| {
+        let section = format!("[application.sandbox]\nmax-log-bytes-per-step = {bytes}\n[[tenant]]");
+        small_with("[[tenant]]", &section)
+    };
+    assert_eq!(
+        parse(&with(2 << 20)).application.sandbox.max_log_bytes_per_step.0,
+        2 << 20
+    );
+    let (message, _) = only(&refused(&with((2 << 20) + 1)));
+    assert_eq!(
+        message,
+        "14:26 `max-log-bytes-per-step` is 2097153, but must be from 0 to 2097152 bytes"
+    );
+}
+
+#[test]
 fn an_ors_option_without_effect_yet_is_refused_as_that() {
     let text = small_with(
         "[[tenant]]",

@@ -1,6 +1,7 @@
 //! With a strategy of its own code, which does what no chart can.
 
 use super::*;
+use crate::strategy::Form;
 use crate::{Options, on_big_stack};
 use std::sync::LazyLock;
 

@@ -11,7 +11,7 @@ use crate::progress;
 use pointsman_api::types::{Listing, Problem};
 use pointsman_scxml::model::SourceFile;
 use reqwest::header::CONTENT_TYPE;
-use reqwest::{Method, RequestBuilder, Response, Url};
+use reqwest::{Method, Request, RequestBuilder, Response, StatusCode, Url};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use serde::de::DeserializeOwned;
@@ -31,6 +31,14 @@ const MAX_ANSWER_BYTES: usize = 64 << 20;
 
 /// Most items that the server gives in one page.
 const PAGE: usize = pointsman_api::types::MAX_PAGE as usize;
+
+/// Answers that are about the caller, and are given before a body is read.
+const REFUSALS: [StatusCode; 4] = [
+    StatusCode::UNAUTHORIZED,
+    StatusCode::FORBIDDEN,
+    StatusCode::NOT_FOUND,
+    StatusCode::TOO_MANY_REQUESTS,
+];
 
 /// A client of one server.
 pub(crate) struct Client {
@@ -141,7 +149,16 @@ impl Client {
         let what = format!("waiting for {}", self.settings.server);
         progress::during(&what, || {
             self.runtime.block_on(async {
-                let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+                let request = request.build().map_err(|error| self.unreachable(&error))?;
+                let bare = without_body(&request);
+                let response = match (self.http.execute(request).await, bare) {
+                    (Ok(response), _) => response,
+                    (Err(error), Some(bare)) if broke_off(&error) => {
+                        let refusal = self.refusal(bare).await;
+                        refusal.ok_or_else(|| self.upload_broke_off(&error))?
+                    }
+                    (Err(error), _) => return Err(self.unreachable(&error)),
+                };
                 let failed = (!response.status().is_success()).then(|| (response.status(), media_type(&response)));
                 let body = bounded(response).await?;
                 match failed {
@@ -150,6 +167,24 @@ impl Client {
                 }
             })
         })
+    }
+
+    /// Why an upload broke off. A server refuses a caller before it reads what comes with the request, and closes: a
+    /// client that is still writing hears of a broken pipe, and the answer may be lost. Asked without the body, it is
+    /// heard. `None`: the server has nothing against the caller.
+    async fn refusal(&self, bare: Request) -> Option<Response> {
+        let response = self.http.execute(bare).await.ok()?;
+        REFUSALS.contains(&response.status()).then_some(response)
+    }
+
+    fn upload_broke_off(&self, error: &reqwest::Error) -> Failure {
+        match self.unreachable(error) {
+            Failure::Failed(message) => Failure::Failed(format!(
+                "{message}\n  help: the server ended the connection before it had the whole upload: is that larger \
+                 than it takes?"
+            )),
+            other => other,
+        }
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> Failure {
@@ -167,6 +202,21 @@ impl Client {
         }
         Failure::Failed(message)
     }
+}
+
+/// An upload without what it uploads, which no server accepts; `None` for other requests: without their body they might
+/// have an effect.
+fn without_body(request: &Request) -> Option<Request> {
+    (request.method() == Method::PUT).then(|| {
+        let mut bare = Request::new(Method::PUT, request.url().clone());
+        *bare.headers_mut() = request.headers().clone();
+        bare
+    })
+}
+
+/// The connection was there, and was lost before an answer came.
+fn broke_off(error: &reqwest::Error) -> bool {
+    !error.is_builder() && !error.is_connect() && !error.is_timeout()
 }
 
 /// The server's address with a path of these segments and the parameters that have a value.
@@ -209,7 +259,7 @@ async fn bounded(mut response: Response) -> Result<Vec<u8>, Failure> {
     Ok(body)
 }
 
-fn problem(status: reqwest::StatusCode, media: &str, body: &[u8], files: &[SourceFile]) -> Failure {
+fn problem(status: StatusCode, media: &str, body: &[u8], files: &[SourceFile]) -> Failure {
     let document = media
         .starts_with("application/problem+json")
         .then(|| serde_json::from_slice::<Problem>(body));

@@ -6,7 +6,7 @@ use crate::output::{json, print, say};
 use clap::{Args, ValueEnum};
 use pointsman_compiler::{Compiler, Form, Limits};
 use pointsman_scxml::model::SourceFile;
-use pointsman_scxml::{Diagnostic, Severity, render};
+use pointsman_scxml::{Diagnostic, Errors, Severity, render};
 use pointsman_simulate::{Document, Error, Simulator, read_file};
 use serde_json::json as object;
 use std::path::{Path, PathBuf};
@@ -77,11 +77,7 @@ fn findings(simulator: &Simulator, compiler: &Compiler, path: &Path) -> Result<F
     }
     match document(compiler, path) {
         Ok(findings) => Ok(findings),
-        Err(Error::Document(errors)) => Ok(Findings {
-            diagnostics: errors.diagnostics,
-            files: errors.files,
-            omitted: errors.omitted,
-        }),
+        Err(Error::Document(errors)) => Ok(refused(compiler, path, errors)),
         Err(other) => Err(other.into()),
     }
 }
@@ -99,6 +95,32 @@ fn document(compiler: &Compiler, path: &Path) -> Result<Findings, Error> {
         files,
         omitted: 0,
     })
+}
+
+/// Files that cannot be read do not hide what only the compiler finds, such as broken expressions.
+fn refused(compiler: &Compiler, path: &Path, errors: Errors) -> Findings {
+    let mut findings = Findings {
+        diagnostics: errors.diagnostics,
+        files: errors.files,
+        omitted: errors.omitted,
+    };
+    let others = |found: &Diagnostic| found.severity == Severity::Error && found.code != "unreadable-src";
+    if findings.omitted > 0 || findings.diagnostics.iter().any(others) {
+        return findings;
+    }
+    let Ok(document) = Document::read_despite_missing(path) else {
+        return findings;
+    };
+    let more = match compiler.compile(&document.model, Form::Image) {
+        Ok(compiled) => compiled.warnings,
+        Err(pointsman_compiler::Error::Unsupported(diagnostics)) => diagnostics,
+        Err(_) => return findings,
+    };
+    // What the reader found stands in the document itself, which is the first file of both readings.
+    findings.files = document.shown_files();
+    findings.diagnostics.extend(more);
+    findings.diagnostics.sort_by_key(|diagnostic| diagnostic.at);
+    findings
 }
 
 impl Findings {

@@ -6,6 +6,7 @@ use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use clap::{Args, Subcommand};
 use pointsman_config::{Config as Read, effective_toml};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// Configurations are TOML; option names are those of the Genesys Orchestration Server where it has the option.
@@ -83,5 +84,14 @@ fn open(file: &Path) -> Result<(Dir, String), Failure> {
         .unwrap_or(Path::new("."));
     let dir = Dir::open_ambient_dir(folder, ambient_authority())
         .map_err(|error| Failure::Configuration(format!("error: cannot open {}: {error}", folder.display())))?;
+    // Reports name files relative to the folder; one that is not there is named as the user did.
+    if let Err(error) = dir.symlink_metadata(name)
+        && error.kind() == ErrorKind::NotFound
+    {
+        return Err(Failure::Configuration(format!(
+            "error: cannot read {}: {error}",
+            file.display()
+        )));
+    }
     Ok((dir, name.to_owned()))
 }

@@ -114,6 +114,10 @@ impl Sessions {
             Action::Log { session, limit } => {
                 let path = ["v1", "sessions", session.as_str(), "log"];
                 let (lines, more) = client.list(&path, &[], limit as usize)?;
+                if lines.is_empty() {
+                    // Not on the standard output: what reads that expects lines of the log, or JSON.
+                    eprintln!("the log of {session} is empty");
+                }
                 if as_json {
                     lines.iter().try_for_each(|line: &LogLine| json(line))
                 } else {

@@ -3,7 +3,7 @@
 use crate::calls::Phone;
 use crate::node::{Node, Plan, command};
 use std::net::TcpListener;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const SOON: Duration = Duration::from_secs(30);
 
@@ -90,6 +90,14 @@ fn a_configuration_broken_while_running_changes_nothing_and_a_good_one_does() {
 }
 
 #[test]
+fn a_reload_that_changes_nothing_says_so() {
+    let mut node = Node::start();
+    node.signal("HUP");
+    let line = node.wait_for("configuration read: nothing has changed", SOON);
+    assert!(line.contains("INFO") && line.contains("pointsman.toml"), "{line}");
+}
+
+#[test]
 fn a_second_server_on_the_same_data_is_refused() {
     let plan = Plan::new();
     let config = plan.config();
@@ -103,6 +111,21 @@ fn a_second_server_on_the_same_data_is_refused() {
         !out.status.success() && text.contains("in use by another process"),
         "{text}"
     );
+}
+
+#[test]
+fn a_server_that_is_told_to_stop_does_not_wait_long_for_an_ack() {
+    let mut node = Node::start();
+    node.deploy_all();
+    let phone = Phone::new(&node, "7001", "no-ack");
+    phone.send("INVITE", "", "");
+    phone.expect("302");
+    let asked = Instant::now();
+    node.signal("TERM");
+    node.wait_for("stopped", SOON);
+    assert!(node.wait().success());
+    // Without a bound it is half a minute.
+    assert!(asked.elapsed() < Duration::from_secs(15), "{:?}", asked.elapsed());
 }
 
 #[test]

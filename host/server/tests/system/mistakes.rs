@@ -103,6 +103,42 @@ fn a_wrong_key_is_told_whom_to_ask() {
 }
 
 #[test]
+fn an_upload_that_breaks_off_says_why() {
+    let node = Node::start();
+    let large = |mebibytes: usize| {
+        let mut component = b"\0asm\x0d\0\x01\0".to_vec();
+        component.resize(mebibytes << 20, 0);
+        std::fs::write(node.dir.path().join("large.wasm"), component).unwrap();
+    };
+    let other = Plan::new().key.reveal();
+    for mebibytes in [15, 24] {
+        large(mebibytes);
+        let ran = node.pointsman(&["deploy", "large.wasm", "--tenant", "acme", "--key", &other]);
+        refused(&ran, "error: The API key is not valid: The API key is unknown");
+    }
+    // Larger than the server takes: it says so before it has read that much, and its answer may come or be lost.
+    let ran = node.pointsman(&["deploy", "large.wasm", "--tenant", "acme"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.err.contains("larger than"), "{}", ran.err);
+}
+
+#[test]
+fn a_session_that_logged_nothing_says_so_beside_its_output() {
+    let node = Node::start();
+    let silent = r#"<scxml xmlns="http://www.w3.org/2005/07/scxml" version="1.0"><state id="a"/></scxml>"#;
+    node.deploy("acme", "silent", silent);
+    let (status, started) = node.rest(Method::POST, "/scxml/session/start", Some(json!({ "src": "silent" })));
+    assert!((200..300).contains(&status), "{status} {started}");
+    let sessions = node.get("/v1/sessions");
+    let id = sessions["items"][0]["id"].as_str().unwrap();
+    for arguments in [&["sessions", "log", id][..], &["sessions", "log", id, "--json"]] {
+        let ran = node.pointsman(arguments);
+        assert_eq!((ran.code, ran.out.as_str()), (Some(0), ""), "{ran:?}");
+        assert_eq!(ran.err, format!("the log of {id} is empty\n"));
+    }
+}
+
+#[test]
 fn an_unknown_dn_strategy_version_or_session_is_named() {
     let node = Node::start();
     node.deploy_all();

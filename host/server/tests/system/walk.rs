@@ -1,8 +1,11 @@
 //! The walk that README.md promises a new user: `make run`, a call, a change, a check, a deployment, a call, and back.
 
 use crate::node::{Node, Plan, Ran, cli, have, run};
+use std::io::{BufRead, BufReader};
+use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 const EMBEDDED: &str = include_str!("../../../config/src/embedded.toml");
 
@@ -23,6 +26,55 @@ fn call(node: &Node, dn: &str, caller: &str, header: &str) -> String {
 fn targets(shown: &str) -> Vec<&str> {
     let contacts = shown.lines().filter_map(|l| l.trim().strip_prefix("Contact: <sip:"));
     contacts.map(|c| c.split('@').next().unwrap_or_default()).collect()
+}
+
+#[test]
+fn a_call_is_shown_as_it_happens() {
+    if !have("sipp") {
+        return;
+    }
+    // A server that goes on only when what it has sent has been shown.
+    let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+    server.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let mut child = Command::new(repository("tools/call"))
+        .args(["7001", "5551000", &server.local_addr().unwrap().to_string()])
+        .env("HEADER", "X-Customer: 7")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    // Ends when the call is over, at the latest when sipp gives it up.
+    let mut wait_for = |text: &str| {
+        let found = lines.by_ref().map_while(Result::ok).find(|line| line.contains(text));
+        assert!(found.is_some(), "`{text}` was not shown");
+    };
+    let mut buffer = [0; 4096];
+    let (length, peer) = server.recv_from(&mut buffer).unwrap();
+    let invite = String::from_utf8_lossy(&buffer[..length]).into_owned();
+    wait_for("-> INVITE sip:7001@");
+    wait_for("X-Customer: 7");
+    let echoed = |line: &&str| {
+        ["Via:", "From:", "To:", "Call-ID:", "CSeq:"]
+            .iter()
+            .any(|name| line.starts_with(name))
+    };
+    let head: Vec<&str> = invite.lines().filter(echoed).collect();
+    for (status, more) in [
+        ("100 Trying", ""),
+        ("182 Queued", ""),
+        ("302 Moved Temporarily", "Contact: <sip:2001@127.0.0.1>\r\n"),
+    ] {
+        let answer = format!(
+            "SIP/2.0 {status}\r\n{}\r\n{more}Content-Length: 0\r\n\r\n",
+            head.join("\r\n")
+        );
+        server.send_to(answer.as_bytes(), peer).unwrap();
+        wait_for(&format!("<- SIP/2.0 {status}"));
+    }
+    wait_for("Contact: <sip:2001@127.0.0.1>");
+    wait_for("-> ACK sip:7001@");
+    assert!(child.wait().unwrap().success());
 }
 
 #[test]

@@ -230,21 +230,25 @@ impl Cell {
 
     /// Works until nothing is left to do (false) or the budget is spent (true).
     fn work(&self, runtime: &Arc<Inner>, work: &mut Work) -> bool {
+        let mut worked = true;
         if !work.begun {
             work.begun = true;
             self.input(runtime, work, Input::Start);
         } else if let Some(item) = self.next(work) {
             // Before what is left of the last turn: a session that sends to itself for ever must hear `Terminate`.
             self.item(runtime, work, item);
+        } else {
+            worked = false;
         }
         for _ in 0..BUDGET {
             if work.finished {
                 return false;
             }
             // A step took long: what comes now takes locks that all sessions share, which is nothing for a slow thread.
-            if runtime.services.executor.overdue() {
-                return true;
+            if worked && runtime.services.executor.overdue() {
+                break;
             }
+            worked = true;
             if let Some(input) = work.follow.pop_front() {
                 self.input(runtime, work, input);
             } else if let Some(item) = self.next(work) {

@@ -5,7 +5,7 @@ use super::error::Error;
 use super::message::{Malformed, Message};
 use super::options::{Bind, Options};
 use super::transport::{Inbound, TlsConfig, Transport};
-use super::uas::{Channel, ConnectionId, Now, Send, Uas};
+use super::uas::{Channel, ConnectionId, Now, Send, TransactionId, Uas};
 use crate::model::{Epoch, Event, Request};
 use bytes::Bytes;
 use std::collections::HashMap;
@@ -32,6 +32,10 @@ const EVENTS_PER_INVITE: usize = 2;
 /// Events that may wait for the host inside the link before it stops taking requests. Beside them there are only those of calls and
 /// requests that it has already taken, so their number is bounded by `max_transactions` as well.
 const MAX_PENDING_EVENTS: usize = 16_384;
+
+/// How long a link that stops, and has decided all its calls, waits for ACKs: four times RFC 3261's T1. An ACK that has
+/// not come by then hardly comes at all, and waiting for it would hold up the stop for as long as [`Options::drain_ms`].
+const ACK_GRACE: Duration = Duration::from_secs(2);
 
 /// How long a link that stops waits for its last events and responses to be taken.
 const CLOSE_GRACE: Duration = Duration::from_secs(2);
@@ -114,7 +118,8 @@ impl Link {
         &self.addresses
     }
 
-    /// Runs until `drain` is done and the calls that then wait are decided, or their time is over ([`Options::drain_ms`]).
+    /// Runs until `drain` is done and the calls that then wait are decided, or their time is over ([`Options::drain_ms`]). The ACKs of the
+    /// last decisions are waited for 2 s at most; a route whose ACK did not come is reported as unconfirmed.
     ///
     /// # Errors
     /// [`Error::EventsClosed`].
@@ -139,6 +144,7 @@ impl Link {
             ),
             sockets: running.sockets(),
             connections: HashMap::new(),
+            ending: HashMap::new(),
             events: events.clone(),
         };
         owner.uas.start(now());
@@ -148,6 +154,7 @@ impl Link {
         let alarm = sleep_until(Instant::now());
         tokio::pin!(alarm);
         let mut drain_until: Option<Instant> = None;
+        let mut all_decided = false;
         let mut messages = Vec::with_capacity(BATCH);
         let mut commands = Vec::with_capacity(BATCH);
         let mut handles_gone = false;
@@ -193,8 +200,15 @@ impl Link {
                 () = sleep_until(drain_until.unwrap_or_else(Instant::now)), if drain_until.is_some() => {}
             }
             owner.flush()?;
-            if drain_until.is_some_and(|until| until <= Instant::now() || owner.uas.open_calls() == 0) {
-                break;
+            if let Some(until) = &mut drain_until {
+                if !all_decided && owner.uas.undecided_calls() == 0 {
+                    // For good: a link that stops takes no calls. The last final response has just been sent.
+                    all_decided = true;
+                    *until = (*until).min(Instant::now() + ACK_GRACE);
+                }
+                if *until <= Instant::now() || owner.uas.open_calls() == 0 {
+                    break;
+                }
             }
         }
         owner.close("the link was stopped").await;
@@ -224,6 +238,8 @@ struct Owner {
     uas: Uas,
     sockets: Vec<Arc<tokio::net::UdpSocket>>,
     connections: HashMap<ConnectionId, mpsc::Sender<Bytes>>,
+    /// The connections that are not read any more, each with the oldest transaction that still needs it.
+    ending: HashMap<ConnectionId, TransactionId>,
     events: mpsc::Sender<Event>,
 }
 
@@ -239,9 +255,11 @@ impl Owner {
             }
             Inbound::Closed(id) => {
                 self.connections.remove(&id);
+                self.ending.remove(&id);
                 self.uas.connection_closed(now(), id);
                 return self.flush();
             }
+            Inbound::Ending(id) => self.end_when_answered(id, None),
             // Dropping the sender tells the connection to close.
             Inbound::Idle(id) => {
                 if !self.uas.is_busy(id) {
@@ -258,10 +276,30 @@ impl Owner {
         self.uas.receive(now(), source, message);
     }
 
+    /// Closes a connection that is not read any more unless a transaction, one from `from` on, needs it for its final response. Those
+    /// before have theirs, and none is added: however many there are, each is looked at once.
+    fn end_when_answered(&mut self, connection: ConnectionId, from: Option<TransactionId>) {
+        match self.uas.undecided_on(connection, from) {
+            Some(transaction) => {
+                self.ending.insert(connection, transaction);
+            }
+            // Dropping the sender tells the connection to write what it has, and to close.
+            None => {
+                self.ending.remove(&connection);
+                self.connections.remove(&connection);
+            }
+        }
+    }
+
     /// Sends what is to be sent and hands over as many events as the host takes.
     fn flush(&mut self) -> Result<(), Error> {
-        let mut failed = Vec::new();
+        let (mut failed, mut answered) = (Vec::new(), Vec::new());
         for send in self.uas.take_sends() {
+            if let (Channel::Connection(connection), Some(transaction)) = (send.channel, send.transaction)
+                && self.ending.get(&connection) == Some(&transaction)
+            {
+                answered.push((connection, transaction));
+            }
             if !deliver(&self.sockets, &mut self.connections, &send) {
                 failed.extend(send.transaction);
             }
@@ -269,6 +307,9 @@ impl Owner {
         for transaction in failed {
             // Ends the transaction; nothing more is sent for it.
             self.uas.send_failed(now(), transaction);
+        }
+        for (connection, transaction) in answered {
+            self.end_when_answered(connection, Some(transaction));
         }
         while let Some(event) = self.uas.next_event() {
             match self.events.try_send(event) {

@@ -95,7 +95,8 @@ pub struct Options {
     pub idle_timeout_ms: u64,
     /// A TLS handshake, a message that has begun, and the writing of a response take no longer than this, ms; otherwise the connection is closed.
     pub message_timeout_ms: u64,
-    /// A stopping link waits this long for decisions on its calls, ms; then it answers them with 503.
+    /// A stopping link waits this long for decisions on its calls, ms; then it answers them with 503. Once all are decided it waits
+    /// for their ACKs, within this time, but no longer than 2 s.
     pub drain_ms: u64,
 }
 

@@ -37,6 +37,8 @@ pub(super) enum Inbound {
     Opened(ConnectionId, mpsc::Sender<Bytes>),
     /// A connection has had no traffic for a while.
     Idle(ConnectionId),
+    /// Nothing more is read from a connection: it is to be closed once what came through it has its final responses.
+    Ending(ConnectionId),
     /// A connection is gone.
     Closed(ConnectionId),
 }

@@ -26,8 +26,11 @@ const WRITE_BATCH: usize = 64;
 /// Pause after a failed accept: out of file descriptors, trying again at once would only burn the processor.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// How long a connection whose framing is lost stays open for the refusal to be written.
-const REFUSAL_GRACE: Duration = Duration::from_secs(1);
+/// How long a connection whose stream cannot be read any more stays open for the final responses of what came before.
+const LAST_RESPONSES: Duration = Duration::from_secs(4);
+
+/// How long the peer may take to hear that the connection is closed.
+const GOODBYE: Duration = Duration::from_secs(1);
 
 /// What all connections of a link share.
 pub(super) struct Shared {
@@ -92,6 +95,8 @@ enum Ended {
     Link,
     #[error("{0} took too long")]
     Slow(&'static str),
+    #[error("a message did not end in time")]
+    Unfinished,
     #[error("the stream is no SIP")]
     Lost,
     #[error(transparent)]
@@ -129,10 +134,13 @@ impl Connection {
             Err(ended) => ended,
             Ok(never) => match never {},
         };
+        if matches!(ended, Ended::Unfinished | Ended::Lost) {
+            self.finish(&mut stream, &mut responses).await;
+        }
         // Fails only when the owner is gone, and then there is nobody to tell.
         let _ = self.inbound.send(Inbound::Closed(self.id)).await;
         // Best effort: says goodbye where the peer still listens.
-        let _ = timeout(REFUSAL_GRACE, stream.shutdown()).await;
+        let _ = timeout(GOODBYE, stream.shutdown()).await;
         ended
     }
 
@@ -164,7 +172,7 @@ impl Connection {
                 }
                 () = sleep_until(due) => {
                     if message_began.is_some() {
-                        return Err(Ended::Slow("a message"));
+                        return Err(Ended::Unfinished);
                     }
                     // Calls may still wait for their response on this connection: the owner knows.
                     self.inbound.send(Inbound::Idle(self.id)).await.map_err(|_| Ended::Link)?;
@@ -177,9 +185,6 @@ impl Connection {
                     quiet_since = Instant::now();
                     let frames = self.take_frames(&mut framer, stream).await?;
                     if framer.is_lost() {
-                        if let Ok(Some(refusal)) = timeout(REFUSAL_GRACE, responses.recv()).await {
-                            self.write(stream, &refusal).await?;
-                        }
                         return Err(Ended::Lost);
                     }
                     // The clock of a message starts with its first byte and is not moved by the following ones.
@@ -212,6 +217,42 @@ impl Connection {
                 .map_err(|_| Ended::Link)?;
         }
         Ok(frames)
+    }
+
+    /// The stream is of no use any more, but what came before is answered: with what is queued, and with the final responses of calls
+    /// that still wait, for as long as [`LAST_RESPONSES`].
+    async fn finish<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: &mut S, responses: &mut mpsc::Receiver<Bytes>) {
+        // What still comes is thrown away: a connection that is closed with bytes unread is reset, and its peer may then lose the
+        // responses (RFC 2525 2.17).
+        let mut ignored = vec![0; READ_CHUNK];
+        let last = async {
+            // Fails only when the owner is gone, and then the queue ends by itself.
+            let _ = self.inbound.send(Inbound::Ending(self.id)).await;
+            let mut batch = Vec::with_capacity(WRITE_BATCH);
+            let mut reading = true;
+            loop {
+                tokio::select! {
+                    biased;
+                    n = responses.recv_many(&mut batch, WRITE_BATCH) => {
+                        if n == 0 || self.write(stream, &batch.concat()).await.is_err() {
+                            return;
+                        }
+                        batch.clear();
+                    }
+                    read = stream.read(&mut ignored), if reading => match read {
+                        // It may have said its last word and still listen.
+                        Ok(n) => reading = n > 0,
+                        Err(_) => return,
+                    },
+                }
+            }
+        };
+        let _ = timeout(LAST_RESPONSES, last).await;
+        let goodbye = async {
+            let _ = stream.shutdown().await;
+            while stream.read(&mut ignored).await.is_ok_and(|n| n > 0) {}
+        };
+        let _ = timeout(GOODBYE, goodbye).await;
     }
 
     /// A peer that does not read is not waited for longer than for one that does not write.

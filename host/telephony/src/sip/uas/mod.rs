@@ -241,6 +241,11 @@ impl Uas {
             .count()
     }
 
+    /// Number of calls that wait for a decision.
+    pub fn undecided_calls(&self) -> usize {
+        self.waiting
+    }
+
     /// Number of transactions.
     pub fn transactions(&self) -> usize {
         self.table.len()
@@ -251,9 +256,17 @@ impl Uas {
         self.table.is_busy(connection)
     }
 
-    /// Refuses what still waits, with 503, and reports the link's end.
+    /// The oldest transaction that needs this connection for its final response; only those from `from` on are looked at.
+    pub fn undecided_on(&self, connection: ConnectionId, from: Option<TransactionId>) -> Option<TransactionId> {
+        self.table.undecided_on(connection, from)
+    }
+
+    /// Refuses what still waits, with 503, reports routes without an ACK as unconfirmed, and the link's end.
     pub fn stop(&mut self, now: Now, reason: &str) {
         self.draining = true;
+        for id in self.table.unacknowledged_routes() {
+            self.route_ended(now, id, Some(RouteFailure::Unconfirmed));
+        }
         for id in self.table.undecided_invites() {
             self.respond(now, id, 503, None, |headers, options| {
                 headers.push(

@@ -6,6 +6,7 @@ use crate::sip::transaction::{Key, Matching, Server};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -148,6 +149,23 @@ impl Table {
     pub(super) fn of_connection(&self, connection: ConnectionId) -> Vec<TransactionId> {
         let ids = self.per_connection.get(&connection);
         ids.map(|ids| ids.iter().copied().collect()).unwrap_or_default()
+    }
+
+    /// The oldest transaction without a final response whose responses go through a connection, from `from` on.
+    pub(super) fn undecided_on(&self, connection: ConnectionId, from: Option<TransactionId>) -> Option<TransactionId> {
+        let from = from.map_or(Bound::Unbounded, Bound::Included);
+        let mut ids = self.per_connection.get(&connection)?.range((from, Bound::Unbounded));
+        ids.find(|id| self.transactions.get(id).is_some_and(|t| t.server.is_undecided()))
+            .copied()
+    }
+
+    /// The calls whose 302 was not acknowledged yet, oldest first.
+    pub(super) fn unacknowledged_routes(&self) -> Vec<TransactionId> {
+        self.transactions
+            .iter()
+            .filter(|(_, t)| t.attempt.as_ref().is_some_and(|a| a.routed.is_some()))
+            .map(|(id, _)| *id)
+            .collect()
     }
 
     pub(super) fn undecided_invites(&self) -> Vec<TransactionId> {
