@@ -18,16 +18,18 @@ setup: ## install what the build needs, where this user may
 
 build: setup ## the pointsman binary
 	@echo "building (the first time takes some minutes) ..."
-	@$(CARGO) build $(PROFILE) -p pointsman
+	@$(CARGO) build $(PROFILE) --workspace
 	@echo "built $(BIN)"
 
 run: build ## start the server on its embedded defaults, with sample tenants and strategies
 	@exec $(BIN) serve --demo --data $(DATA)
 
 call: export HEADER := $(HEADER)
+call: export DN := $(or $(DN),7001)
+call: export FROM := $(or $(FROM),5551000)
 call: ## place a call to the running server with sipp: make call DN=7001 FROM=5551000 [HEADER="X-Customer: 5551002"]
 	@./tools/setup sipp
-	@./tools/call $(or $(DN),7001) $(or $(FROM),5551000)
+	@./tools/call "$$DN" "$$FROM"
 
 test: setup ## every test
 	@./tools/setup test

@@ -17,12 +17,12 @@ mod tables;
 pub use bits::{Bits, Rows};
 pub use tables::{
     Assignment, Attribute, BlockId, Chart, Content, Data, DataId, Datamodel, Domain, DoneData, Enter, ExprId,
-    Expression, ExpressionKind, Instruction, Limits, Op, Param, Position, Request, Send, Source, State, StateId,
-    StateKind, Transition, TransitionId, duration_ms, matches_descriptor,
+    Expression, ExpressionKind, Instruction, Invoke, Limits, Op, Param, Position, Request, Send, Source, State,
+    StateId, StateKind, Transition, TransitionId, duration_ms, matches_descriptor,
 };
 
 /// Version of the tables. Raised with every change of their shape or meaning.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// Tables that cannot be used.
 #[derive(Debug, PartialEq, Eq)]

@@ -109,6 +109,35 @@ pub struct State {
     pub data: Vec<DataId>,
     /// Of a final.
     pub donedata: Option<DoneData>,
+    /// Sessions that live while this state is active, document order.
+    pub invokes: Vec<Invoke>,
+}
+
+/// `invoke`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invoke {
+    /// `type`.
+    pub processor: Option<Attribute>,
+    /// `src`.
+    pub src: Option<Attribute>,
+    /// `id`.
+    pub id: Option<String>,
+    /// `idlocation`.
+    pub idlocation: Option<ExprId>,
+    /// `namelist`, then `param`s, as for `send`.
+    pub namelist: Vec<Param>,
+    /// `param`s.
+    pub params: Vec<Param>,
+    /// The document.
+    pub content: Option<Content>,
+    /// `autoforward`.
+    pub autoforward: bool,
+    /// `finalize`, where there is something in it.
+    pub finalize: Option<BlockId>,
+    /// Of an empty `finalize`: name of what comes back, and the location that it is assigned to.
+    pub returns: Vec<(String, ExprId)>,
+    /// Of the element.
+    pub at: Position,
 }
 
 /// What a transition leaves, W3C SCXML `getTransitionDomain`.

@@ -158,7 +158,7 @@ impl Session {
         }
     }
 
-    fn attribute(&self, a: &Attribute) -> Result<String, Stop> {
+    pub fn attribute(&self, a: &Attribute) -> Result<String, Stop> {
         match a {
             Attribute::Literal(text) => Ok(text.clone()),
             Attribute::Expr(e) => Ok(self.eval(*e)?.text()?),
@@ -266,6 +266,23 @@ impl Session {
         Ok(object)
     }
 
+    /// `namelist` and `param`s of a `send` or `invoke` as one object.
+    pub fn payload(&mut self, namelist: &'static [Param], params: &'static [Param]) -> Result<Option<Value>, Stop> {
+        let names = match namelist.is_empty() {
+            true => None,
+            false => Some(self.object(namelist)?),
+        };
+        match (names, self.params(params)?) {
+            (Some(names), Some(object)) => {
+                for p in params {
+                    names.set(&p.name, object.get(&p.name)?)?;
+                }
+                Ok(Some(names))
+            }
+            (names, object) => Ok(names.or(object)),
+        }
+    }
+
     fn send(&mut self, send: &'static chart::Send, at: chart::Position) -> Result<(), Stop> {
         let id = match (&send.id, send.idlocation) {
             (Some(id), _) => Some(id.clone()),
@@ -310,21 +327,7 @@ impl Session {
         };
         let data = match &send.content {
             Some(content) => Some(self.content(content)?),
-            None => {
-                let names = match send.namelist.is_empty() {
-                    true => None,
-                    false => Some(self.object(&send.namelist)?),
-                };
-                match (names, self.params(&send.params)?) {
-                    (Some(names), Some(params)) => {
-                        for p in &send.params {
-                            names.set(&p.name, params.get(&p.name)?)?;
-                        }
-                        Some(names)
-                    }
-                    (names, params) => names.or(params),
-                }
-            }
+            None => self.payload(&send.namelist, &send.params)?,
         };
         let scxml = match processor.as_deref() {
             None | Some("" | "scxml" | SCXML) => true,

@@ -42,8 +42,11 @@ impl Session {
 
     /// One external event.
     pub fn external(&mut self, event: Queued) -> Result<(), Failure> {
-        let name = event.name.clone();
+        let (name, from) = (event.name.clone(), event.invokeid.clone());
         self.set_event(event);
+        if let Some(id) = from {
+            self.finalize(&id)?;
+        }
         let enabled = self.select_transitions(Some(&name))?;
         if !enabled.is_empty() {
             self.microstep(&enabled)?;
@@ -52,8 +55,21 @@ impl Session {
         self.macrostep()
     }
 
-    /// Eventless transitions and internal events until nothing is left to do.
+    /// Eventless transitions and internal events until nothing is left to do, and what was entered has invoked what it is to
+    /// invoke.
     pub fn macrostep(&mut self) -> Result<(), Failure> {
+        self.internal_events()?;
+        while self.running && !self.to_invoke.is_empty() {
+            self.invoke_entered()?;
+            self.internal_events()?;
+        }
+        if !self.running {
+            self.exit_interpreter()?;
+        }
+        Ok(())
+    }
+
+    fn internal_events(&mut self) -> Result<(), Failure> {
         while self.running {
             let mut enabled = self.select_eventless()?;
             if enabled.is_empty() {
@@ -75,9 +91,6 @@ impl Session {
                 self.microstep(&enabled)?;
             }
         }
-        if !self.running {
-            self.exit_interpreter()?;
-        }
         Ok(())
     }
 
@@ -91,6 +104,7 @@ impl Session {
             for block in &self.state(s).onexit {
                 self.run_block(*block)?;
             }
+            self.cancel_invoked(s)?;
             self.configuration.remove(s);
             if s != 0 {
                 self.out.trace(|| TraceEntry::Left(self.chart.states[usize::from(s)].id.clone()));
@@ -250,6 +264,7 @@ impl Session {
             for block in &self.state(s).onexit {
                 self.run_block(*block)?;
             }
+            self.cancel_invoked(s)?;
             self.configuration.remove(s);
             self.out.trace(|| TraceEntry::Left(self.chart.states[usize::from(s)].id.clone()));
         }
@@ -327,6 +342,9 @@ impl Session {
         let chart = self.chart;
         let state = self.state(e.state);
         self.configuration.insert(e.state);
+        if !state.invokes.is_empty() {
+            self.to_invoke.insert(e.state);
+        }
         if e.state != 0 {
             self.out.trace(|| TraceEntry::Entered(state.id.clone()));
         }

@@ -335,6 +335,11 @@ fn is_overflow(e: &Value) -> bool {
     }
 }
 
+/// Throws QuickJS's own error for a stack that ran out once more.
+pub unsafe fn throw_overflow() -> JSValue {
+    JS_ThrowRangeError(ctx(), c"Maximum call stack size exceeded".as_ptr())
+}
+
 /// Takes the pending exception as text. Never fails: an exception may have no text, because its `toString` throws.
 pub fn take_exception() -> Thrown {
     let e = Value(unsafe { JS_GetException(ctx()) });

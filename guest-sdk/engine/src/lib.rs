@@ -22,6 +22,7 @@ mod event;
 mod heap;
 mod host_data;
 mod interpreter;
+mod invoke;
 mod js;
 mod memory;
 mod output;
@@ -38,7 +39,7 @@ wit_bindgen::generate!({
 /// Shorter names for the contract's types.
 mod exports_types {
     pub use crate::pointsman::strategy::types::{
-        Command, Done, Event, EventKind, Failure, Inspection, LogEntry, Moment, Request, Send, StartInfo, Step, TraceEntry,
+        Command, Done, Event, EventKind, Failure, Inspection, Invoke, LogEntry, Moment, Request, Send, StartInfo, Step, TraceEntry,
     };
 }
 

@@ -48,6 +48,14 @@ impl Output {
         Ok(())
     }
 
+    /// Adds an error of the document: told without a trace as well.
+    pub fn failed(&mut self, what: String) {
+        let most = if self.tracing { MAX_TRACE } else { MAX_TOLD };
+        if self.trace.len() < most {
+            self.trace.push(TraceEntry::Failed(what));
+        }
+    }
+
     /// Adds a trace entry, made only when somebody wants it.
     #[inline]
     pub fn trace(&mut self, entry: impl FnOnce() -> TraceEntry) {
@@ -59,3 +67,6 @@ impl Output {
 
 /// Trace entries of one step. A step is bounded by its microsteps; this keeps the answer small all the same.
 const MAX_TRACE: usize = 10_000;
+
+/// Errors of one step that are told where no trace is asked for.
+const MAX_TOLD: usize = 20;

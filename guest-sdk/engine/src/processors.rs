@@ -1,6 +1,6 @@
 //! `_ioprocessors`: made of its JSON when somebody asks for it, which most sessions never do.
 
-use crate::js::{ctx, function, Thrown, Value};
+use crate::js::{self, ctx, function, Thrown, Value};
 use core::ffi::c_int;
 use rquickjs_sys::*;
 
@@ -38,8 +38,12 @@ fn object() -> Result<Value, Thrown> {
 }
 
 unsafe extern "C" fn get(_: *mut JSContext, _: JSValue, _: c_int, _: *mut JSValue) -> JSValue {
-    // The host's text is an object's JSON: what can go wrong here is that there is no memory left.
-    object().map_or_else(|_| JS_ThrowOutOfMemory(ctx()), Value::into_raw)
+    // The host's text is an object's JSON: what can go wrong here is that memory or stack run out.
+    match object() {
+        Ok(v) => v.into_raw(),
+        Err(thrown) if thrown.overflow => js::throw_overflow(),
+        Err(_) => JS_ThrowOutOfMemory(ctx()),
+    }
 }
 
 /// Puts `_ioprocessors` into the realm: once, when the engine is deployed.

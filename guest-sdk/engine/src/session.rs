@@ -2,6 +2,7 @@
 
 use crate::event::{self, Data, Queued};
 use crate::exports_types::{Event, EventKind, Failure, Inspection, Moment, StartInfo, Step, TraceEntry};
+use crate::invoke::Invoked;
 use crate::js::{global, Thrown, Value};
 use crate::output::{failure, Output};
 use crate::realm::{self, Compiled};
@@ -82,6 +83,10 @@ pub struct Session {
     pub done_data: Option<String>,
     /// Microsteps of the current call.
     pub microsteps: u32,
+    /// States entered in this macrostep that invoke something.
+    pub to_invoke: Bits,
+    /// Invocations that live.
+    pub invoked: Vec<Invoked>,
     /// Atomic states as last reported.
     reported: Vec<StateId>,
     /// Event names of the chart, so that they are not copied at every raise.
@@ -127,28 +132,30 @@ pub fn install(chart: Chart, limits: Limits) -> Result<(), Thrown> {
         out: Output::default(),
         done_data: None,
         microsteps: 0,
+        to_invoke: Bits::new(states),
+        invoked: Vec::new(),
         reported: Vec::new(),
         error_execution: "error.execution".into(),
     };
     let global = global();
     global.set_constant("_name", Value::string(&chart.name)?)?;
     // Every item exists from the start, whatever the binding (W3C SCXML 5.3.3).
-    let mut literals = true;
-    for (i, data) in chart.data.iter().enumerate() {
-        let is_new = is_identifier(&data.id) && !global.has_own(&data.id);
-        if is_identifier(&data.id) {
+    let mut is_new = Vec::new();
+    for data in &chart.data {
+        let identifier = is_identifier(&data.id);
+        is_new.push(identifier && !global.has_own(&data.id));
+        if identifier {
             global.set(&data.id, Value::undefined())?;
         }
-        literals &= is_new && (data.top_level || !chart.late_binding);
-        // Nothing of an author's may run here, but a literal is the same value in every session. Only those before the first
-        // expression: an expression must not see items that come after it.
-        match literals.then(|| literal(chart, &data.value)).flatten() {
-            Some(value) => {
-                global.set(&data.id, value)?;
-                session.bound = i + 1;
-            }
-            None => literals = false,
-        }
+    }
+    // Nothing of an author's may run here, but a literal is the same value in every session. Only those before the first
+    // expression: an expression must not see items that come after it. And only what would be set without an error.
+    for (data, is_new) in chart.data.iter().zip(is_new) {
+        let location = &session.compiled[usize::from(chart.expressions[usize::from(data.location)].source)];
+        let plain = is_new && matches!(location, Compiled::Ready(_)) && (data.top_level || !chart.late_binding);
+        let Some(value) = plain.then(|| literal(chart, &data.value)).flatten() else { break };
+        global.set(&data.id, value)?;
+        session.bound += 1;
     }
     unsafe { *&raw mut SESSION = Some(session) };
     Ok(())
@@ -160,8 +167,8 @@ fn literal(chart: &Chart, content: &Content) -> Option<Value> {
         Content::None => Some(Value::undefined()),
         Content::Text(text) => Value::string(text).ok(),
         Content::Json(json) => Value::parse(json).ok(),
-        // The one name that means something else in a literal.
-        Content::Expr(e) if chart.text(*e).contains("__proto__") => None,
+        // The one name that means something else in a literal, however it is written.
+        Content::Expr(e) if chart.text(*e).contains("__proto__") || chart.text(*e).contains("\\u") => None,
         Content::Expr(e) => Value::parse(chart.text(*e)).ok(),
     }
 }
@@ -268,7 +275,7 @@ impl Session {
     ) -> Result<(), Failure> {
         let file = self.chart.files.get(usize::from(at.file)).map_or("", String::as_str);
         let place = format!("{file}:{}:{}", at.line, at.column);
-        self.out.trace(|| TraceEntry::Failed(format!("{place}: {message}")));
+        self.out.failed(format!("{place}: {message}"));
         let name = if event == "error.execution" { self.error_execution.clone() } else { event.into() };
         let mut e = Queued::new(name, EventKind::Platform);
         e.sendid = sendid;

@@ -82,6 +82,26 @@ fn data_that_are_literals_behave_as_if_they_were_evaluated_at_every_start() {
             "",
             r#"{"a":1,"seen":"numberundefined","b":2}"#,
         ),
+        // Two of one id are one variable.
+        (
+            "early",
+            r#"<data id="a" expr="1"/><data id="a" expr="a + 1"/>"#,
+            "",
+            r#"{"a":2}"#,
+        ),
+        ("early", r#"<data id="a" expr="5"/><data id="a"/>"#, "", r#"{"a":5}"#),
+        (
+            "late",
+            r#"<data id="a" expr="5"/>"#,
+            r#"<datamodel><data id="a" expr="6"/></datamodel>"#,
+            r#"{"a":5}"#,
+        ),
+        (
+            "early",
+            r#"<data id="a" expr='{"\u005f_proto__": {"x": 1}}'/><data id="own" expr="Object.keys(a).length"/>"#,
+            "",
+            r#"{"a":{},"own":0}"#,
+        ),
         // A literal's `__proto__` is its prototype.
         (
             "early",
@@ -118,6 +138,34 @@ fn data_that_are_literals_behave_as_if_they_were_evaluated_at_every_start() {
         let expected: serde_json::Value = serde_json::from_str(expected).expect("JSON");
         assert_eq!(datamodel(&mut session), expected, "{text}");
     }
+}
+
+#[test]
+fn a_literal_that_cannot_be_set_is_an_error_as_any_other_value_is() {
+    for value in ["1", "0+1"] {
+        let text = chart(&format!(
+            r#"<datamodel><data id="class" expr="{value}"/></datamodel><state id="s">
+               <transition event="error.execution"><log expr="_event.data.message"/></transition></state>"#
+        ));
+        let (_, step) = BENCH.begun(&text);
+        let log = logged(&step);
+        assert!(log.len() == 1 && log[0].contains("class"), "{value}: {log:?}");
+    }
+}
+
+#[test]
+fn errors_of_a_document_are_told_without_a_trace_too_but_not_without_end() {
+    let text = chart(
+        r#"<state id="s"><transition event="go"><script>throw new Error('boom')</script></transition>
+           <transition event="many"><foreach array="new Array(100).fill(0)" item="i"><if cond="nothing"/></foreach></transition></state>"#,
+    );
+    let mut session = BENCH.begun(&text).0;
+    let step = session.quiet("go");
+    assert!(
+        matches!(&step.trace[..], [TraceEntry::Failed(what)] if what.contains("Error: boom")),
+        "{step:?}"
+    );
+    assert_eq!(session.quiet("many").trace.len(), 20);
 }
 
 #[test]

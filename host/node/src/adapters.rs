@@ -5,8 +5,10 @@ use pointsman_sandbox::{Instance, Sandbox, Strategy, Workers};
 use pointsman_session::runtime;
 
 /// A loaded strategy that sessions can be made of.
-pub(crate) struct Program {
+pub struct Program {
+    /// Where they run.
     pub sandbox: Sandbox,
+    /// What they run.
     pub strategy: Strategy,
     /// Bytes that a session of it may grow to.
     pub memory: usize,
@@ -50,7 +52,7 @@ impl runtime::Strategy for Sandboxed {
 }
 
 /// The workers as the runtime's executor.
-pub(crate) struct Lanes(pub Workers);
+pub struct Lanes(pub Workers);
 
 impl runtime::Executor for Lanes {
     fn run(&self, lane: usize, job: runtime::Job) -> Result<(), runtime::Busy> {

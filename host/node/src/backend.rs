@@ -230,7 +230,10 @@ fn session_error(session: SessionId, e: &runtime::Error) -> Error {
         runtime::Error::TooManySessions { .. } | runtime::Error::TooManySessionsOfTenant { .. } => {
             Error::NotServing(e.to_string())
         }
-        runtime::Error::Random(_) | runtime::Error::Inspection(_) => Error::Internal(e.to_string()),
+        runtime::Error::Random(_)
+        | runtime::Error::Inspection(_)
+        | runtime::Error::InvocationOver { .. }
+        | runtime::Error::NoSuchInvocation(_) => Error::Internal(e.to_string()),
     }
 }
 
@@ -443,6 +446,7 @@ impl Sessions for Shared {
                 params,
                 origin: format!("rest:{}", start.by),
                 trace: false,
+                parent: None,
             };
             self.0.runtime.start(request).map_err(|e| match e {
                 runtime::Error::Draining

@@ -241,6 +241,26 @@ impl Calls {
         }
     }
 
+    pub(crate) fn runtime(&self) -> Option<&Runtime> {
+        self.inner.runtime.get()
+    }
+
+    pub(crate) fn programs(&self) -> &Programs {
+        &self.inner.programs
+    }
+
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.inner.tasks.spawn(task);
+    }
+
+    /// Bytes that a session of this tenant may grow to.
+    pub(crate) fn memory(&self, tenant: &Tenant) -> Result<usize, String> {
+        let config = self.inner.config.load();
+        let of_config = config.tenants.iter().find(|t| t.name.as_str() == tenant.as_str());
+        let of_config = of_config.ok_or_else(|| format!("tenant {tenant} is not configured"))?;
+        Ok(config.limits(of_config).memory_per_session.0 as usize)
+    }
+
     /// What is to be started for a call, from the DN's configuration.
     fn plan(&self, call: &Call) -> Result<Plan, String> {
         let config = self.inner.config.load();
@@ -345,6 +365,7 @@ impl Calls {
                 params: start.params,
                 origin: start.origin,
                 trace: false,
+                parent: None,
             };
             let runtime = self.inner.runtime.get().ok_or("the node is not ready")?;
             runtime.start(request).map_err(|e| e.to_string())
@@ -750,6 +771,9 @@ impl runtime::Commands for Calls {
                 let done = self.interaction(session, id, r);
                 if let Err(why) = &done {
                     tracing::warn!(session = %session.id, strategy = %session.strategy, action = r.action, why, "a strategy's command cannot be carried out");
+                    if let Some(runtime) = self.runtime() {
+                        runtime.remark(session.id, &format!("`interaction.{}` is refused: {why}", r.action));
+                    }
                     // The documented error event, as ORS names it, rather than a refusal of the platform.
                     let data = json!({ "requestid": r.id, "error": "invalidstate", "description": why });
                     let event = Event::external(format!("error.interaction.{}", r.action), Some(data.to_string()));
@@ -767,10 +791,10 @@ impl runtime::Commands for Calls {
                 Some(target) => format!("nothing can be sent to `{target}` from here"),
                 None => "this I/O processor is not available".into(),
             }),
-            Command::Invoke(_) | Command::CancelInvoke(_) => {
-                Err("child sessions are not available in this version".into())
+            Command::Invoke(i) => self.invoke(session, i),
+            Command::Cancel(_) | Command::CancelInvoke(_) | Command::Raise(_) => {
+                Err("this is the session's own business".into())
             }
-            Command::Cancel(_) | Command::Raise(_) => Err("this is the session's own business".into()),
         };
         result.map_err(|reason| Box::new(Refused { command, reason }))
     }

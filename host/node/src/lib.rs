@@ -17,13 +17,14 @@
 //! Nothing knows this crate but the command line.
 
 mod accept;
-mod adapters;
+pub mod adapters;
 mod backend;
 mod calls;
 pub mod certs;
 mod data;
 mod demo;
 mod error;
+mod invoke;
 mod metrics;
 mod programs;
 mod reload;

@@ -227,6 +227,13 @@ impl Programs {
         }
     }
 
+    /// A document that a strategy brings with it.
+    pub async fn inline(&self, tenant: &Tenant, url: &str, text: String, memory: usize) -> Result<Found, Error> {
+        let (this, tenant, of) = (self.clone(), tenant.clone(), url.to_owned());
+        let load = move || this.compile_and_load(&tenant, &of, &text, &pointsman_scxml::NoFiles, memory);
+        blocking(url, load).await
+    }
+
     fn file(&self, tenant: &Tenant, path: &str, memory: usize) -> Result<Found, Error> {
         let full = format!("{tenant}/{path}");
         let failed = |e: std::io::Error| Error::Fetch {

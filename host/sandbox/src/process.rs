@@ -1,7 +1,7 @@
 //! What a process that runs strategies asks of the kernel, once, before it starts threads.
 //!
 //! # Turns
-//! Linux lets a thread run for a slice before another may have its core, 3 ms as a rule, and a thread that wakes up
+//! Linux lets a thread run for a slice before another may have its core, some milliseconds as a rule, and a thread that wakes up
 //! meanwhile waits. From 6.12 on a thread can ask for shorter slices: it gets no more of the processor than before, but
 //! sooner, for one that asks for less goes first. Threads of links, of REST and of timers run for moments, so they ask for
 //! [`SHORT_TURN`]; steps run with the ordinary slice. Else an event would wait for a core behind a bad session's step,
@@ -38,6 +38,12 @@ pub(crate) fn give_way(thread: libc::pid_t) {
     ask_for_slice(thread, LONG_TURN, LOWEST);
 }
 
+/// What is left to do on a thread that gives way takes locks that others wait for: it is to get its turn soon, although it
+/// stays last in line.
+pub(crate) fn hurry() {
+    ask_for_slice(0, SHORT_TURN, nice());
+}
+
 /// This thread's nice value.
 fn nice() -> i32 {
     // SAFETY: getpriority has no memory effects; 0 is this thread.
@@ -46,6 +52,11 @@ fn nice() -> i32 {
 
 /// Has the scheduler give a thread such slices, and this nice value. Zero: this thread, the system's own slice.
 fn ask_for_slice(thread: libc::pid_t, slice: Duration, nice: i32) {
+    // SAFETY: sched_getscheduler has no memory effects.
+    if unsafe { libc::sched_getscheduler(thread) } != libc::SCHED_OTHER {
+        // Somebody wants it otherwise, and has said so.
+        return;
+    }
     // SAFETY: all zeros is a sched_attr; it has more fields in some versions of libc than in others.
     let mut attributes: libc::sched_attr = unsafe { std::mem::zeroed() };
     attributes.size = size_of::<libc::sched_attr>() as u32;

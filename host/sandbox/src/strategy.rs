@@ -71,7 +71,10 @@ impl Sandbox {
             .map_err(|e| LoadError::Exports(format!("{e:#}")))?;
         let exports = bindings::StrategyIndices::new(&pre).map_err(|e| LoadError::Exports(format!("{e:#}")))?;
         let view = match form {
-            Form::Image => component.get_export_index(None, "view"),
+            Form::Image => {
+                let view = component.get_export_index(None, "view");
+                Some(view.ok_or_else(|| LoadError::Exports("an image without the export `view`".into()))?)
+            }
             Form::SelfContained => None,
         };
         Ok(Strategy {

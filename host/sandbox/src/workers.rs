@@ -26,8 +26,8 @@
 //! where none can be started, the lane stays with the thread that it has.
 
 use crate::THREAD_STACK;
-use crate::process::{Processors, give_way, ordinary_turns};
-use std::cell::RefCell;
+use crate::process::{Processors, give_way, hurry, ordinary_turns};
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -124,6 +124,8 @@ struct Queue {
     idle: bool,
     /// Another lane has a job that the idle owner can take.
     poked: bool,
+    /// The owner was woken for a job a while ago and has not come: its core is at work for somebody else.
+    late: bool,
     stop: bool,
 }
 
@@ -163,6 +165,7 @@ impl Workers {
                     lost: Arc::default(),
                     idle: false,
                     poked: false,
+                    late: false,
                     stop: false,
                 }),
                 ready: Condvar::new(),
@@ -217,7 +220,11 @@ impl Workers {
     /// Has the calling thread lost its lane, because the job that it runs has outlived its slice? It has a low priority then,
     /// and should neither take locks that others need nor go on with what could be a new job.
     pub fn overdue() -> bool {
-        LOST.with_borrow(|lost| lost.as_ref().is_some_and(|lost| lost.load(Ordering::Relaxed)))
+        let lost = LOST.with_borrow(|lost| lost.as_ref().is_some_and(|lost| lost.load(Ordering::Relaxed)));
+        if lost && !HURRIES.replace(true) {
+            hurry();
+        }
+        lost
     }
 
     /// Queues a job. `lane` is taken modulo the number of lanes; where its thread is at work and another one idle, that
@@ -263,7 +270,11 @@ impl Shared {
     fn steal(&self, thief: Lane) -> Option<Job> {
         self.others(thief).find_map(|lane| {
             let mut queue = lock(&lane.queue);
-            if queue.idle { None } else { queue.jobs.pop_front() }
+            if queue.idle && !queue.late {
+                None
+            } else {
+                queue.jobs.pop_front()
+            }
         })
     }
 
@@ -341,6 +352,8 @@ fn spare(shared: &Shared) {
 thread_local! {
     /// Has this thread lost its lane?
     static LOST: RefCell<Option<Arc<AtomicBool>>> = const { RefCell::new(None) };
+    /// It knows, and has asked for short turns.
+    static HURRIES: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Runs a lane's jobs until the lane is lost or the workers end.
@@ -401,6 +414,7 @@ fn next(shared: &Shared, lane: Lane) -> Option<Job> {
             }
         }
         queue.idle = false;
+        queue.late = false;
         shared.idle.fetch_sub(1, Ordering::SeqCst);
         if stolen.is_some() {
             pass_on(shared, lane, queue);
@@ -492,6 +506,7 @@ impl Watch {
         let began_us = state.began_us.load(Ordering::Acquire);
         if began_us == 0 {
             self.seen[lane] = None;
+            self.help(lane);
             return;
         }
         // Only this thread takes lanes away, so this is the thread whose job began then, or a later one of the same.
@@ -510,6 +525,16 @@ impl Watch {
                 }
             }
             _ => self.seen[lane] = Some(Seen { began_us, cpu }),
+        }
+    }
+
+    /// An owner keeps to its core, and may have to wait for it: another idle lane takes what waits here.
+    fn help(&self, lane: Lane) {
+        let mut queue = lock(&self.shared.lanes[lane].queue);
+        if queue.idle && !queue.jobs.is_empty() {
+            queue.late = true;
+            drop(queue);
+            self.shared.poke(lane);
         }
     }
 
@@ -728,7 +753,8 @@ mod tests {
             (Workers::overdue(), nice, processors())
         }
         let all = processors();
-        let w = start(all, Duration::from_millis(1));
+        // A job that is kept off its core for so long as 20 of these counts as overdue as well.
+        let w = start(all, Duration::from_millis(100));
         let (tx, rx) = mpsc::channel();
         let (next, next_is) = mpsc::channel();
         w.run(

@@ -25,6 +25,7 @@
 
 mod diagnostic;
 pub mod limits;
+pub mod lint;
 pub mod model;
 mod reader;
 mod resolver;

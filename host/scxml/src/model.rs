@@ -202,6 +202,8 @@ pub struct Param {
     pub name: String,
     /// `expr` or `location`: both are evaluated for their value.
     pub expr: Text,
+    /// It is a location.
+    pub location: bool,
     /// Of the element.
     pub at: Position,
 }
@@ -316,11 +318,27 @@ pub struct Executable {
     pub at: Position,
 }
 
-/// `invoke`. Read and kept, not yet compiled.
+/// `invoke` (W3C SCXML 6.4).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Invoke {
+    /// `type` or `typeexpr`.
+    pub processor: Option<Attribute>,
+    /// `src` or `srcexpr`. A literal one that names a file is read with the document: it is in `content` then.
+    pub src: Option<Attribute>,
     /// `id`.
     pub id: Option<String>,
+    /// `idlocation`.
+    pub idlocation: Option<Text>,
+    /// `namelist`, split at white space; a location each.
+    pub namelist: Vec<Text>,
+    /// `param`s.
+    pub params: Vec<Param>,
+    /// `content`, or the file that `src` names.
+    pub content: Option<Value>,
+    /// `autoforward`.
+    pub autoforward: bool,
+    /// `finalize`; empty: what comes back is assigned to the locations that were handed over.
+    pub finalize: Option<Block>,
     /// Of the element.
     pub at: Position,
 }

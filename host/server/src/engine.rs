@@ -15,8 +15,13 @@ const SESSIONS: u32 = 4;
 
 /// A sandbox. Compiling the engine takes about a second; afterwards it is taken from the user's cache.
 pub(crate) fn sandbox() -> Result<Sandbox, Failure> {
+    sandbox_for(SESSIONS)
+}
+
+/// A sandbox for so many live sessions.
+pub(crate) fn sandbox_for(sessions: u32) -> Result<Sandbox, Failure> {
     let options = Options {
-        sessions: SESSIONS,
+        sessions,
         ..Options::default()
     };
     progress::during("preparing the engine", || {

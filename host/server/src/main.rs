@@ -1,8 +1,8 @@
 //! `pointsman`: the server and its command line.
 //!
 //! ```text
-//! author    check ─► simulate ─► compile ─► deploy
-//! operator  serve, certs, config            strategies, sessions   (over the REST API)
+//! author    check, graph ─► simulate ─► compile ─► deploy
+//! operator  serve, certs, config                   strategies, sessions   (over the REST API)
 //! ```
 //!
 //! One file per command under `commands`. Exit codes: 0 it worked; 1 it did not (the message says what and what to
@@ -10,6 +10,7 @@
 
 mod client;
 mod commands;
+mod conformance;
 mod engine;
 mod failure;
 mod logging;
@@ -34,6 +35,7 @@ const START: &str = "\
 First steps:
   pointsman serve --demo                          a server with sample tenants and strategies
   pointsman check route.scxml                     what is wrong with a document
+  pointsman graph route.scxml                     what it looks like: a statechart as SVG
   pointsman simulate route.test.toml              run a strategy's tests, in virtual time
   pointsman deploy route.scxml --tenant acme      new calls use it at once
   pointsman strategies rollback route --tenant acme

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use pointsman_simulate::Colour;
 use serde::Serialize;
 use std::io::{ErrorKind, IsTerminal, Write};
+use std::path::Path;
 
 /// Prints to the standard output. A reader that has gone (`| head`) is no failure.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
@@ -72,6 +73,23 @@ pub(crate) fn size(bytes: u64) -> String {
     } else {
         format!("{} KiB", bytes.div_ceil(1024))
     }
+}
+
+/// Both name one file.
+pub(crate) fn same_file(a: &Path, b: &Path) -> bool {
+    a == b || a.canonicalize().is_ok_and(|a| b.canonicalize().is_ok_and(|b| a == b))
+}
+
+/// Writes a file: it is there whole or not at all.
+pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".new");
+    let written = std::fs::write(&temporary, bytes).and_then(|()| std::fs::rename(&temporary, path));
+    written.map_err(|error| {
+        // What is left of it is of no use; that it cannot be removed is the lesser trouble.
+        let _ = std::fs::remove_file(&temporary);
+        Failure::Failed(format!("cannot write {}: {error}", path.display()))
+    })
 }
 
 /// What others wrote must not drive the terminal that shows it.

@@ -62,6 +62,7 @@ fn every_command_has_a_help_with_examples() {
     for command in [
         "serve",
         "check",
+        "graph",
         "simulate",
         "compile",
         "deploy",
@@ -126,6 +127,143 @@ fn findings_are_json_lines_for_editors() {
             &"error".into()
         )
     );
+}
+
+/// Valid, and a call in it waits for ever.
+const FORGETFUL: &str = "<scxml xmlns=\"http://www.w3.org/2005/07/scxml\" version=\"1.0\">
+  <state id=\"idle\"><transition event=\"interaction.onrouterequest\" target=\"wait\"/></state>
+  <state id=\"wait\">
+    <transition event=\"agent.ready interaction.deleted\" target=\"over\"/>
+  </state>
+  <final id=\"over\"/>
+</scxml>
+";
+
+#[test]
+fn a_lint_is_a_warning_with_its_code_and_what_to_do_and_a_comment_allows_it() {
+    let dir = folder();
+    fs::write(dir.path().join("route.scxml"), FORGETFUL).unwrap();
+    let ran = pointsman_in(dir.path(), &["check", "route.scxml"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    assert_eq!(
+        ran.out,
+        "warning[wait-without-timeout]: a call waits in `wait` for `agent.ready`, and no timeout ends the wait\n \
+         --> route.scxml:3:14\n  |\n3 |   <state id=\"wait\">\n  |              ^^^^\n  \
+         = help: add `<send event=\"timeout\" delay=\"30s\"/>` to `<onentry>`, and a transition for `timeout`\n\n\
+         route.scxml: usable, 1 warning\n"
+    );
+    let allowed = FORGETFUL.replace(
+        "  <state id=\"wait\">",
+        "  <!-- pointsman:allow(wait-without-timeout) the desk answers -->\n  <state id=\"wait\">",
+    );
+    fs::write(dir.path().join("route.scxml"), allowed).unwrap();
+    let ran = pointsman_in(dir.path(), &["check", "route.scxml"]);
+    assert_eq!(ran.out, "route.scxml: correct\n");
+}
+
+#[test]
+fn the_samples_have_no_findings() {
+    let dir = folder();
+    for name in ["business-hours", "queue-overflow", "split", "vip"] {
+        let path = sample(&format!("{name}/{name}.scxml"));
+        let ran = pointsman_in(dir.path(), &["check", text(&path)]);
+        assert_eq!((ran.code, ran.out), (Some(0), format!("{}: correct\n", path.display())));
+    }
+}
+
+#[test]
+fn findings_of_all_files_are_one_sarif_log() {
+    let dir = folder();
+    fs::create_dir(dir.path().join("a b")).unwrap();
+    fs::write(dir.path().join("a b/broken.scxml"), BROKEN).unwrap();
+    fs::write(dir.path().join("route.scxml"), FORGETFUL).unwrap();
+    let ran = pointsman_in(
+        dir.path(),
+        &["check", "--format", "sarif", "a b/broken.scxml", "route.scxml"],
+    );
+    assert_eq!(ran.code, Some(1));
+    let log: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(log["version"], "2.1.0");
+    assert!(log["$schema"].as_str().unwrap().ends_with("sarif-schema-2.1.0.json"));
+    assert_eq!(log["runs"].as_array().unwrap().len(), 1);
+    let run = &log["runs"][0];
+    assert_eq!(run["columnKind"], "unicodeCodePoints");
+    let driver = &run["tool"]["driver"];
+    assert_eq!(driver["name"], "pointsman check");
+    let rules = driver["rules"].as_array().unwrap();
+    assert_eq!(rules.len(), 2);
+    let results = run["results"].as_array().unwrap();
+    assert_eq!(results.len(), 2, "{results:?}");
+    for result in results {
+        // What SARIF demands of a result: 3.27.5, 3.27.6, 3.27.10 to 3.27.12, 3.29, 3.30.
+        let rule = &rules[usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap()];
+        assert_eq!(result["ruleId"], rule["id"]);
+        assert!(
+            rule["shortDescription"]["text"].as_str().unwrap().ends_with('.'),
+            "{rule}"
+        );
+        assert!(["error", "warning"].contains(&result["level"].as_str().unwrap()));
+        assert!(!result["message"]["text"].as_str().unwrap().is_empty());
+        let region = &result["locations"][0]["physicalLocation"]["region"];
+        assert!(region["startLine"].as_u64().unwrap() >= 1 && region["startColumn"].as_u64().unwrap() >= 1);
+        assert!(region["endColumn"].as_u64() > region["startColumn"].as_u64());
+    }
+    let place = |result: &serde_json::Value| {
+        let place = &result["locations"][0]["physicalLocation"];
+        let region = &place["region"];
+        let number = |name: &str| region[name].as_u64().unwrap();
+        (
+            result["ruleId"].as_str().unwrap().to_owned(),
+            result["level"].as_str().unwrap().to_owned(),
+            place["artifactLocation"]["uri"].as_str().unwrap().to_owned(),
+            [number("startLine"), number("startColumn"), number("endColumn")],
+        )
+    };
+    let expected = |code: &str, level: &str, uri: &str, region| (code.into(), level.into(), uri.into(), region);
+    assert_eq!(
+        results.iter().map(place).collect::<Vec<_>>(),
+        [
+            expected("unknown-target", "error", "a%20b/broken.scxml", [3, 36, 42]),
+            expected("wait-without-timeout", "warning", "route.scxml", [3, 14, 18]),
+        ]
+    );
+    // A lint explains itself, and how to allow it.
+    let help = rules.iter().find(|rule| rule["id"] == "wait-without-timeout").unwrap()["help"]["text"].as_str();
+    assert!(help.unwrap().contains("pointsman:allow(wait-without-timeout)"));
+    // Nothing found is a log as well.
+    fs::write(dir.path().join("route.scxml"), FORGETFUL.replace("agent.ready ", "")).unwrap();
+    let ran = pointsman_in(dir.path(), &["check", "--format", "sarif", "route.scxml"]);
+    let log: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(
+        (ran.code, &log["runs"][0]["results"]),
+        (Some(0), &serde_json::json!([]))
+    );
+}
+
+#[test]
+fn a_document_is_drawn_to_a_file_or_the_standard_output() {
+    let dir = folder();
+    fs::write(dir.path().join("route.scxml"), FORGETFUL).unwrap();
+    let ran = pointsman_in(dir.path(), &["graph", "route.scxml"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    assert!(ran.out.starts_with("wrote route.svg ("), "{}", ran.out);
+    let svg = fs::read_to_string(dir.path().join("route.svg")).unwrap();
+    assert!(
+        svg.starts_with("<svg xmlns=") && svg.contains(">agent.ready, interaction.deleted<"),
+        "{svg}"
+    );
+    let ran = pointsman_in(dir.path(), &["graph", "route.scxml", "-o", "-"]);
+    assert_eq!(ran.out, svg);
+    let ran = pointsman_in(dir.path(), &["graph", "route.scxml", "-o", "out.svg"]);
+    assert_eq!((ran.code, ran.out.starts_with("wrote out.svg (")), (Some(0), true));
+    // It does not overwrite the document, and says what is wrong with one.
+    let ran = pointsman_in(dir.path(), &["graph", "route.scxml", "-o", "./route.scxml"]);
+    assert_eq!(ran.code, Some(2));
+    assert_eq!(fs::read_to_string(dir.path().join("route.scxml")).unwrap(), FORGETFUL);
+    fs::write(dir.path().join("broken.scxml"), BROKEN).unwrap();
+    let ran = pointsman_in(dir.path(), &["graph", "broken.scxml"]);
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.err.contains("there is no state `waitng`"), "{}", ran.err);
 }
 
 #[test]
@@ -212,7 +350,7 @@ fn an_include_that_is_missing_does_not_hide_what_is_wrong_elsewhere() {
 #[test]
 fn a_file_that_is_not_there_is_named() {
     let dir = folder();
-    for command in ["check", "simulate", "compile"] {
+    for command in ["check", "graph", "simulate", "compile"] {
         let ran = pointsman_in(dir.path(), &[command, "nowhere.scxml"]);
         assert_eq!(ran.code, Some(1), "{command}");
         assert!(
@@ -440,7 +578,7 @@ fn without_a_key_the_client_says_where_to_get_one() {
     assert_eq!(
         ran.err,
         "error: there is no API key for https://127.0.0.1:8443/: give --key or POINTSMAN_KEY, or call this where \
-         `pointsman serve --demo` runs, which writes one to run/client.toml\n"
+         `pointsman serve --demo` runs, which writes one to run/client.toml. `pointsman keys new` makes one\n"
     );
 }
 

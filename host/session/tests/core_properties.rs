@@ -38,6 +38,7 @@ fn options() -> Options {
     Options {
         max_waiting: 5,
         max_own_waiting: 8,
+        max_own_in_a_row: 12,
         max_timers: 6,
         max_commands: 4,
         max_age_ms: 100_000,

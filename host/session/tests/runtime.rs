@@ -615,6 +615,36 @@ fn a_job_on_an_overdue_thread_leaves_the_rest_to_the_next_one_and_loses_nothing(
     assert_eq!(world.runtime.get(id).unwrap().waiting, 0);
 }
 
+#[tokio::test]
+async fn what_a_slow_step_did_is_done_before_a_termination_that_came_meanwhile() {
+    let worker = Arc::new(Hand {
+        overdue: true,
+        ..Hand::default()
+    });
+    let world = World::with(options(), Arc::new(memory::Journal::default()), worker.clone());
+    let id = world.start(Script::default());
+    while worker.queued.lock().unwrap().is_some() && world.runtime.get(id).unwrap().events == 0 {
+        if world.runtime.get(id).unwrap().waiting == 0 {
+            world.send(id, "slow");
+        }
+        worker.work();
+    }
+    assert_eq!(world.runtime.get(id).unwrap().events, 1, "its step was made");
+    world.runtime.terminate(id, "the test").unwrap();
+    for _ in 0..20 {
+        if worker.queued.lock().unwrap().is_some() {
+            worker.work();
+        }
+    }
+    let records = world.journal.read(id).await.unwrap();
+    let stepped = records
+        .iter()
+        .filter(|(_, r)| matches!(r, Record::Stepped { .. }))
+        .count();
+    assert_eq!(stepped, 2, "its start and its event: {records:?}");
+    assert!(matches!(records.last(), Some((_, Record::Ended { .. }))), "{records:?}");
+}
+
 #[test]
 fn a_termination_that_finds_its_worker_full_is_tried_again() {
     let worker = Arc::new(Hand::default());
@@ -720,4 +750,42 @@ fn a_journal_that_takes_no_more_ends_the_session_with_the_reason() {
     let (_, ended) = world.next_end();
     assert!(matches!(ended, Ended::Failed(f) if f.message.contains("the disk")));
     assert!(moments.lock().unwrap().is_empty());
+}
+
+#[test]
+fn a_session_that_sends_itself_events_without_end_is_ended_and_one_that_pauses_is_not() {
+    let world = World::new(options());
+    let id = world.start(Script::default());
+    world.send(id, "again");
+    let (ended, how) = world.next_end();
+    assert_eq!(ended, id);
+    let Ended::Failed(failure) = how else {
+        panic!("it was to fail: {how:?}")
+    };
+    assert_eq!(failure.code, FailureCode::MicrostepLimit);
+    assert!(failure.message.contains("the last is `again`"), "{failure}");
+}
+
+#[test]
+fn errors_of_the_strategy_and_refused_commands_stand_in_the_sessions_log() {
+    let world = World::new(options());
+    let id = world.start(Script::default());
+    world.send(id, "wrong");
+    world.runtime.send(id, act(&[request("nobody")])).unwrap();
+    world.send(id, "last");
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while world.runtime.log(id).unwrap().len() < 2 {
+        assert!(std::time::Instant::now() < deadline, "two lines were to come");
+        std::thread::yield_now();
+    }
+    let log = world.runtime.log(id).unwrap();
+    let lines: Vec<_> = log.iter().map(|l| (l.entry.level, l.entry.text.as_str())).collect();
+    assert_eq!(
+        lines,
+        [
+            (2, "route.scxml:3:9: boom"),
+            (2, "`nobody.act` is refused: nobody there")
+        ]
+    );
+    assert_eq!(world.runtime.counters().commands_refused.load(Ordering::Relaxed), 1);
 }

@@ -2,7 +2,7 @@
 
 use super::Flattener;
 use crate::expressions::position;
-use pointsman_chart::{Assignment, Attribute, Content, ExpressionKind, Instruction, Op, Param, Request, Send};
+use pointsman_chart::{Assignment, Attribute, Content, ExpressionKind, Instruction, Invoke, Op, Param, Request, Send};
 use pointsman_scxml::model::{self, Operation};
 
 impl Flattener<'_> {
@@ -73,16 +73,48 @@ impl Flattener<'_> {
                 .as_ref()
                 .map(|l| self.expressions.add(ExpressionKind::Location, l)),
             delay: s.delay.as_ref().map(|a| self.attribute(a)),
-            namelist: s
-                .namelist
-                .iter()
-                .map(|n| Param {
-                    name: n.text.clone(),
-                    expr: self.expressions.value(n),
-                })
-                .collect(),
+            namelist: self.namelist(&s.namelist),
             params: self.params(&s.params),
             content: s.content.as_ref().map(|c| self.value(c)),
+        }
+    }
+
+    fn namelist(&mut self, names: &[model::Text]) -> Vec<Param> {
+        let names = names.iter().map(|n| Param {
+            name: n.text.clone(),
+            expr: self.expressions.value(n),
+        });
+        names.collect()
+    }
+
+    pub(super) fn invoke(&mut self, i: &model::Invoke) -> Invoke {
+        let mut returns = Vec::new();
+        if i.finalize.as_ref().is_some_and(Vec::is_empty) {
+            let named = i.namelist.iter().map(|n| (&n.text, n));
+            let params = i.params.iter().filter(|p| p.location).map(|p| (&p.name, &p.expr));
+            for (name, location) in named.chain(params) {
+                returns.push((name.clone(), self.expressions.add(ExpressionKind::Location, location)));
+            }
+        }
+        Invoke {
+            processor: i.processor.as_ref().map(|a| self.attribute(a)),
+            src: i.src.as_ref().map(|a| self.attribute(a)),
+            id: i.id.clone(),
+            idlocation: i
+                .idlocation
+                .as_ref()
+                .map(|l| self.expressions.add(ExpressionKind::Location, l)),
+            namelist: self.namelist(&i.namelist),
+            params: self.params(&i.params),
+            // A document in a file is one, whatever it looks like.
+            content: i.content.as_ref().map(|c| match c {
+                model::Value::Text(text) => Content::Text(text.text.clone()),
+                other => self.value(other),
+            }),
+            autoforward: i.autoforward,
+            finalize: i.finalize.as_ref().filter(|f| !f.is_empty()).map(|f| self.block(f)),
+            returns,
+            at: position(i.at),
         }
     }
 

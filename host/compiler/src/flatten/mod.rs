@@ -13,7 +13,7 @@ use pointsman_chart::{
     BlockId, Chart, Data, DataId, Datamodel, Domain, DoneData, ExpressionKind, Rows, State, StateId, StateKind,
     Transition, TransitionId,
 };
-use pointsman_scxml::{Diagnostic, Severity, in_predicate, model};
+use pointsman_scxml::{in_predicate, model};
 use std::collections::HashMap;
 
 /// Tables number things with 16 bits.
@@ -33,7 +33,6 @@ pub fn flatten(document: &model::Document) -> Result<Chart, Error> {
         data: Vec::new(),
         ids: HashMap::new(),
         pending: Vec::new(),
-        unsupported: Vec::new(),
     };
     f.number(document);
     f.root(document);
@@ -56,7 +55,6 @@ struct Flattener<'a> {
     ids: HashMap<&'a str, StateId>,
     /// Targets of each transition, resolved when all ids are known.
     pending: Vec<Vec<StateId>>,
-    unsupported: Vec<Diagnostic>,
 }
 
 impl<'a> Flattener<'a> {
@@ -85,6 +83,7 @@ impl<'a> Flattener<'a> {
             default: None,
             data: Vec::new(),
             donedata: None,
+            invokes: Vec::new(),
         });
         self.states[0].data = self.add_data(&document.data, true);
         let initial = match document.initial.is_empty() {
@@ -132,14 +131,8 @@ impl<'a> Flattener<'a> {
             default: None,
             data: Vec::new(),
             donedata: None,
+            invokes: Vec::new(),
         });
-        for i in &s.invokes {
-            self.refuse(
-                i.at,
-                "`invoke` is not supported by this version",
-                "start the other document as a session of its own",
-            );
-        }
         let data = self.add_data(&s.data, false);
         let onentry = s.onentry.iter().map(|b| self.block(b)).collect();
         let onexit = s.onexit.iter().map(|b| self.block(b)).collect();
@@ -159,7 +152,9 @@ impl<'a> Flattener<'a> {
             content: d.content.as_ref().map(|c| self.value(c)),
             params: self.params(&d.params),
         });
+        let invokes = s.invokes.iter().map(|i| self.invoke(i)).collect();
         let state = &mut self.states[usize::from(id)];
+        state.invokes = invokes;
         (state.data, state.onentry, state.onexit, state.default, state.donedata) =
             (data, onentry, onexit, default, donedata);
         for t in &s.transitions {
@@ -250,21 +245,7 @@ impl<'a> Flattener<'a> {
         (self.blocks.len() - 1).min(MAX) as BlockId
     }
 
-    fn refuse(&mut self, at: model::Position, message: &str, hint: &str) {
-        self.unsupported.push(Diagnostic {
-            severity: Severity::Error,
-            code: "unsupported",
-            message: message.into(),
-            at,
-            length: 1,
-            hint: Some(hint.into()),
-        });
-    }
-
     fn finish(mut self, document: &model::Document, scripts: Vec<u16>) -> Result<Chart, Error> {
-        if !self.unsupported.is_empty() {
-            return Err(Error::Unsupported(self.unsupported));
-        }
         for (t, targets) in self.transitions.iter_mut().zip(std::mem::take(&mut self.pending)) {
             t.targets = targets;
         }

@@ -131,6 +131,18 @@ impl Session {
         self.event(name, data).unwrap_or_else(|f| panic!("{name}: {f}")).step
     }
 
+    /// An external event that must not fail, without a trace.
+    pub fn quiet(&mut self, name: &str) -> Step {
+        let moment = Moment {
+            trace: false,
+            ..self.moment()
+        };
+        let event = Event::external(name, None);
+        on_big_stack(|| self.instance.handle(moment, &event, &mut NoReads))
+            .unwrap_or_else(|f| panic!("{name}: {f}"))
+            .step
+    }
+
     pub fn inspect(&mut self) -> Result<Inspection, Failure> {
         on_big_stack(|| self.instance.inspect())
     }

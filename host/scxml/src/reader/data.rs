@@ -5,7 +5,7 @@ use crate::diagnostic::{Severity, quoted};
 use crate::limits::{MAX_FILE_BYTES, MAX_TOTAL_BYTES};
 use crate::model::{Data, DoneData, Param, Text, Value};
 use crate::source::{Full, Span};
-use crate::xml::{self, Attribute, Element, Namespace};
+use crate::xml::{self, Attribute, Element, Namespace, SCXML_NAMESPACE};
 
 impl Reader<'_> {
     /// Adds the `data` of a `datamodel`.
@@ -66,7 +66,7 @@ impl Reader<'_> {
         body.then(|| self.body(element))
     }
 
-    fn has_body(&self, element: &Element) -> bool {
+    pub(super) fn has_body(&self, element: &Element) -> bool {
         element.elements().next().is_some() || !element.characters().0.trim().is_empty()
     }
 
@@ -83,9 +83,8 @@ impl Reader<'_> {
     /// Markup as it was written where there are child elements, else text.
     fn body(&self, element: &Element) -> Value {
         if element.elements().next().is_some() {
-            let text = self.files.slice(element.inner).to_owned();
             return Value::Xml(Text {
-                text,
+                text: self.markup(element),
                 at: self.files.position(element.inner),
             });
         }
@@ -96,8 +95,42 @@ impl Reader<'_> {
         })
     }
 
+    /// What stands in an element, as it was written, but that a document in it means the same by itself: it declares the
+    /// namespaces that it has from around it.
+    fn markup(&self, element: &Element) -> String {
+        let inner = element.inner;
+        let (mut text, mut copied) = (String::new(), inner.start);
+        let is_document = |child: &&Element| child.namespace == Namespace::Scxml && child.name == "scxml";
+        for child in element.elements().filter(is_document) {
+            let start_tag = self.files.slice(Span {
+                start: child.tag.end,
+                end: child.inner.start,
+                ..inner
+            });
+            let name = self.files.slice(child.tag);
+            text.push_str(self.files.slice(Span {
+                start: copied,
+                end: child.tag.end,
+                ..inner
+            }));
+            copied = child.tag.end;
+            if !name.contains(':') && !start_tag.contains("xmlns=") {
+                text.push_str(&format!(" xmlns=\"{SCXML_NAMESPACE}\""));
+            }
+            for declaration in &self.namespaces {
+                let prefix = declaration.split('=').next().unwrap_or_default();
+                if !start_tag.contains(prefix) {
+                    text.push(' ');
+                    text.push_str(declaration);
+                }
+            }
+        }
+        text.push_str(self.files.slice(Span { start: copied, ..inner }));
+        text
+    }
+
     /// A file whose text is an XML document is XML (W3C SCXML B.2.1), whatever its name.
-    fn file_value(&self, file: u16) -> Value {
+    pub(super) fn file_value(&self, file: u16) -> Value {
         let source = self.files.text(file);
         let text = Text {
             text: source.to_owned(),
@@ -111,7 +144,7 @@ impl Reader<'_> {
     }
 
     /// Reads the file that a `src` attribute names.
-    fn file(&mut self, src: &Attribute) -> Option<u16> {
+    pub(super) fn file(&mut self, src: &Attribute) -> Option<u16> {
         if self.report.is_full(Severity::Error) {
             return None;
         }
@@ -203,7 +236,7 @@ impl Reader<'_> {
     }
 
     /// `content` (5.6): empty text where there is nothing in it.
-    fn content(&mut self, element: &Element) -> Value {
+    pub(super) fn content(&mut self, element: &Element) -> Value {
         self.open(element);
         self.value(element).unwrap_or_else(|| self.body(element))
     }
@@ -214,9 +247,9 @@ impl Reader<'_> {
             self.open(element);
         }
         self.exclusive(element, &["expr", "location"]);
-        let expr = self
-            .optional(element, "expr")
-            .or_else(|| self.optional(element, "location"));
+        let expr = self.optional(element, "expr");
+        let location = expr.is_none() && element.attribute("location").is_some();
+        let expr = expr.or_else(|| self.optional(element, "location"));
         if expr.is_none() {
             let hint = "a literal is an expression too: expr=\"'text'\"".to_owned();
             self.error(
@@ -232,6 +265,7 @@ impl Reader<'_> {
                 text: String::new(),
                 at: self.at(element),
             }),
+            location,
             at: self.at(element),
         }
     }

@@ -3,6 +3,7 @@
 use super::{Origin, Reader, Reference, tag};
 use crate::diagnostic::quoted;
 use crate::model::{Binding, Datamodel, Dialect, Document, Script};
+use crate::source::Span;
 use crate::xml::{Element, Namespace, SCXML_NAMESPACE};
 
 impl Reader<'_> {
@@ -27,6 +28,7 @@ impl Reader<'_> {
             "datamodel",
             &[("ecmascript", Datamodel::Ecmascript), ("null", Datamodel::Null)],
         );
+        self.namespaces = self.declarations(root);
         let children = self.open(root);
         self.version(root);
         let binding = self.choice(root, "binding", &[("early", Binding::Early), ("late", Binding::Late)]);
@@ -68,6 +70,29 @@ impl Reader<'_> {
             files: Vec::new(),
             at: self.at(root),
         })
+    }
+
+    /// The root's declarations of prefixes, as written.
+    fn declarations(&self, root: &Element) -> Vec<String> {
+        let start_tag = self.files.slice(Span {
+            start: root.tag.end,
+            end: root.inner.start,
+            ..root.tag
+        });
+        let mut found = Vec::new();
+        let mut rest = start_tag;
+        while let Some(at) = rest.find("xmlns:") {
+            rest = &rest[at..];
+            let quote = rest.find(['"', '\'']);
+            let end = quote.and_then(|open| {
+                let mark = rest[open..].chars().next()?;
+                Some(open + 1 + rest[open + 1..].find(mark)? + 1)
+            });
+            let Some(end) = end else { break };
+            found.push(rest[..end].split_whitespace().collect::<Vec<_>>().join(" "));
+            rest = &rest[end..];
+        }
+        found
     }
 
     fn version(&mut self, root: &Element) {

@@ -9,6 +9,7 @@ mod attributes;
 mod data;
 mod document;
 mod executable;
+mod invoke;
 mod open;
 mod send;
 mod state;
@@ -42,6 +43,8 @@ pub(crate) struct Reader<'r> {
     data_ids: HashMap<String, Span>,
     /// Bytes taken from files, each mention counted.
     included_bytes: usize,
+    /// The root's declarations of prefixes, as written.
+    namespaces: Vec<String>,
 }
 
 /// A state as the checks on targets need it.
@@ -92,6 +95,7 @@ impl<'r> Reader<'r> {
             generated: 0,
             data_ids: HashMap::new(),
             included_bytes: 0,
+            namespaces: Vec::new(),
         }
     }
 

@@ -26,7 +26,7 @@ impl Reader<'_> {
         send
     }
 
-    fn namelist(&self, element: &Element) -> Vec<Text> {
+    pub(super) fn namelist(&self, element: &Element) -> Vec<Text> {
         let words = element
             .attribute("namelist")
             .into_iter()

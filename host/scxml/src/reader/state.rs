@@ -3,7 +3,7 @@
 use super::{Origin, Reader, Reference, StateEntry, tag};
 use crate::diagnostic::{Severity, quoted};
 use crate::limits::MAX_STATES;
-use crate::model::{Invoke, State, StateKind, Transition};
+use crate::model::{State, StateKind, Transition};
 use crate::xml::{Attribute, Element};
 
 impl Reader<'_> {
@@ -228,15 +228,6 @@ impl Reader<'_> {
             targets: names,
             internal,
             content: self.block_of(element),
-            at: self.at(element),
-        }
-    }
-
-    /// Checked for names only: what it means is read when it is compiled.
-    fn invoke(&mut self, element: &Element) -> Invoke {
-        self.open(element);
-        Invoke {
-            id: element.attribute("id").map(|attribute| attribute.value.clone()),
             at: self.at(element),
         }
     }

@@ -72,7 +72,7 @@ impl Connection {
         let Some(key) = self.key.or_else(|| demo.map(|demo| demo.key)) else {
             return Err(Failure::Usage(format!(
                 "there is no API key for {server}: give --key or POINTSMAN_KEY, or call this where \
-                 `pointsman serve --demo` runs, which writes one to {DEMO}"
+                 `pointsman serve --demo` runs, which writes one to {DEMO}. `pointsman keys new` makes one"
             )));
         };
         Ok(Settings { server, key, ca })

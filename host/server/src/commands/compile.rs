@@ -1,13 +1,13 @@
 //! `pointsman compile`.
 
 use crate::failure::Failure;
-use crate::output::{say, size};
+use crate::output::{same_file, say, size, write_file};
 use crate::{engine, progress};
 use clap::Args;
 use pointsman_compiler::{Form, component_of_module};
 use pointsman_scxml::render;
 use pointsman_simulate::{Document, read_file};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Makes a WebAssembly component out of an SCXML document with everything that it names, or out of a core module that
 /// was built against guest-sdk/sdk for wasm32-unknown-unknown.
@@ -42,13 +42,13 @@ impl Compile {
             (component, "wasm", what)
         };
         let output = self.output.unwrap_or_else(|| self.file.with_extension(extension));
-        if same(&output, &self.file) {
+        if same_file(&output, &self.file) {
             return Err(Failure::Usage(format!(
                 "{} would overwrite what it is made from: give --output",
                 output.display()
             )));
         }
-        write(&output, &component)?;
+        write_file(&output, &component)?;
         say(&format!(
             "wrote {} ({}, from {what})",
             output.display(),
@@ -84,20 +84,4 @@ impl Compile {
         );
         Ok((compiled.component, what))
     }
-}
-
-fn same(a: &Path, b: &Path) -> bool {
-    a == b || a.canonicalize().is_ok_and(|a| b.canonicalize().is_ok_and(|b| a == b))
-}
-
-/// A component is there whole or not at all.
-fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(".new");
-    let written = std::fs::write(&temporary, bytes).and_then(|()| std::fs::rename(&temporary, path));
-    written.map_err(|error| {
-        // What is left of it is of no use; that it cannot be removed is the lesser trouble.
-        let _ = std::fs::remove_file(&temporary);
-        Failure::Failed(format!("cannot write {}: {error}", path.display()))
-    })
 }

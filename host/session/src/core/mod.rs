@@ -25,6 +25,7 @@ mod session;
 
 pub use queue::Rejected;
 pub use routing::{SESSION_PREFIX, address};
+pub(crate) use routing::{event_of, is_scxml};
 pub use seed::seed_of;
 pub use session::Session;
 
@@ -38,6 +39,9 @@ pub struct Options {
     pub max_waiting: usize,
     /// Most events of the session's own that wait, 1,000 unless told. More end the session with `queue-limit`.
     pub max_own_waiting: usize,
+    /// Most events of a session's own that it handles one after the other, with none from outside nor a delay between them,
+    /// 10,000 unless told. More end it with `microstep-limit`: it sends itself events without end.
+    pub max_own_in_a_row: usize,
     /// Most delayed events, 1,000 unless told. More end the session with `queue-limit`.
     pub max_timers: usize,
     /// Most commands of one step, 1,000 unless told. More end the session with `queue-limit`.
@@ -53,6 +57,7 @@ impl Default for Options {
         Options {
             max_waiting: 100,
             max_own_waiting: 1_000,
+            max_own_in_a_row: 10_000,
             max_timers: 1_000,
             max_commands: 1_000,
             max_age_ms: 7 * 24 * 3_600 * 1_000,

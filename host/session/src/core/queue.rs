@@ -27,6 +27,8 @@ pub(super) struct Waiting {
     pub event: Event,
     /// From outside: counts against `max_waiting`.
     pub outside: bool,
+    /// It follows from the step before it at once: no delay.
+    pub at_once: bool,
 }
 
 /// Raised events before all others; each kind in the order of its records.

@@ -24,7 +24,7 @@ pub fn address(session: SessionId) -> String {
 }
 
 /// True for the names of the SCXML I/O processor: its URI (W3C SCXML C.1), and `scxml` as in W3C and ORS documents.
-fn is_scxml(processor: Option<&str>) -> bool {
+pub(crate) fn is_scxml(processor: Option<&str>) -> bool {
     processor.is_none_or(|p| p == SCXML_PROCESSOR || p == "scxml")
 }
 
@@ -58,7 +58,7 @@ pub(super) fn route(session: SessionId, send: &Send) -> Result<Route, String> {
 }
 
 /// The event that a `send` becomes at its receiver.
-pub(super) fn event_of(from: SessionId, send: &Send) -> Event {
+pub(crate) fn event_of(from: SessionId, send: &Send) -> Event {
     Event {
         name: send.event.clone(),
         kind: EventKind::External,

@@ -39,6 +39,8 @@ pub struct Session {
     timers: BTreeMap<Cause, (Send, Route)>,
     /// Time of the latest step.
     now_ms: u64,
+    /// Events chosen one after the other that followed at once from steps of its own.
+    own_in_a_row: usize,
 }
 
 #[derive(Debug)]
@@ -67,6 +69,7 @@ impl Session {
             gate: Seq(0),
             held: VecDeque::new(),
             timers: BTreeMap::new(),
+            own_in_a_row: 0,
         }
     }
 
@@ -176,6 +179,7 @@ impl Session {
             at_ms,
             event,
             outside: via == Via::Outside,
+            at_once: via != Via::Outside,
         };
         match via {
             Via::Outside | Via::Own => self.queue.push(waiting),
@@ -212,6 +216,7 @@ impl Session {
             at_ms,
             event: routing::event_of(self.id, &send),
             outside: false,
+            at_once: false,
         };
         match route {
             Route::Own => self.queue.push(waiting()),
@@ -417,8 +422,22 @@ impl Session {
     /// comes first.
     fn select(&mut self) {
         let free = self.starting.is_none() && self.running.is_none() && self.selected.is_none();
-        if free && !self.has_ended() {
-            self.selected = self.queue.pop();
+        if !free || self.has_ended() {
+            return;
+        }
+        self.selected = self.queue.pop();
+        let Some(next) = &self.selected else { return };
+        self.own_in_a_row = if next.at_once { self.own_in_a_row + 1 } else { 0 };
+        if self.own_in_a_row > self.options.max_own_in_a_row {
+            let failure = Failure {
+                code: FailureCode::MicrostepLimit,
+                message: format!(
+                    "more than {} events of its own in a row, the last is `{}`, with none from outside nor a delay between them: it \
+                     sends itself events without end",
+                    self.options.max_own_in_a_row, next.event.name
+                ),
+            };
+            self.end(Ended::Failed(failure), self.now_ms);
         }
     }
 

@@ -1,15 +1,22 @@
 //! One session's place in the runtime: its mailbox, and the work that one job at a time does for it.
 
 use super::{
-    Error, Filter, Importance, Info, Inner, LOG_TAIL, MAX_INSPECTIONS, Program, RESERVED_EVENTS, Snapshot, Strategy,
+    Error, Filter, Importance, Info, Inner, LOG_TAIL, MAX_DEPTH, MAX_INSPECTIONS, Parent, Program, RESERVED_EVENTS,
+    Snapshot, Strategy,
+    children::Children,
     counters::count,
     info::{End, Status},
     lock,
     recorder::Recorder,
     table::OfTenant,
 };
-use crate::core::{Call, Failed, Input, Output, Rejected, Session, StepOutcome};
-use pointsman_contract::{Ended, Epoch, Event, Failure, FailureCode, Inspection, Step};
+use crate::core::{
+    Call, Failed, Input, Output, Rejected, SESSION_PREFIX, Session, StepOutcome, address, event_of, is_scxml,
+};
+use pointsman_contract::{
+    Command, Ended, Epoch, Event, EventKind, Failure, FailureCode, Inspection, Invoke, LogEntry, SCXML_PROCESSOR, Step,
+    TraceEntry,
+};
 use pointsman_store::{Append, AppendError, Appended};
 use std::{
     any::Any,
@@ -40,6 +47,8 @@ pub(super) struct Cell {
     work: Mutex<Work>,
     status: Mutex<Status>,
     events: AtomicU64,
+    /// What it has invoked. Locked before any mailbox.
+    pub children: Mutex<Children>,
 }
 
 #[derive(Default)]
@@ -96,6 +105,7 @@ impl Cell {
             work: Mutex::new(work),
             status: Mutex::default(),
             events: AtomicU64::new(0),
+            children: Mutex::default(),
         }
     }
 
@@ -234,6 +244,9 @@ impl Cell {
         if !work.begun {
             work.begun = true;
             self.input(runtime, work, Input::Start);
+        } else if let Some(stepped) = work.follow.pop_front_if(|input| matches!(input, Input::Stepped(_))) {
+            // What a step did is done: nothing overtakes it.
+            self.input(runtime, work, stepped);
         } else if let Some(item) = self.next(work) {
             // Before what is left of the last turn: a session that sends to itself for ever must hear `Terminate`.
             self.item(runtime, work, item);
@@ -332,8 +345,28 @@ impl Cell {
                 let outcome = self.call(runtime, work, &call);
                 work.follow.push_back(Input::Stepped(outcome));
             }
+            Output::Perform(_, Command::CancelInvoke(invoke)) => {
+                let child = lock(&self.children).end(&invoke);
+                runtime.dismiss(child, "its invocation was cancelled");
+            }
+            Output::Perform(_, Command::Send(send)) if is_relation(&send) => {
+                let event = event_of(id, &send);
+                let target = send.target.clone().unwrap_or_default();
+                if let Err(error) = runtime.relate(self, &target, event) {
+                    let refused = Input::Refused(Command::Send(send), error.to_string(), runtime.now_ms());
+                    self.refused(runtime, work, refused);
+                }
+            }
             Output::Perform(command_id, command) => {
+                if let Command::Invoke(invoke) = &command
+                    && let Err(reason) = self.invoke(runtime, invoke)
+                {
+                    return self.refused(runtime, work, Input::Refused(command, reason, runtime.now_ms()));
+                }
                 if let Err(refused) = runtime.services.commands.perform(&self.info, command_id, command) {
+                    if let Command::Invoke(invoke) = &refused.command {
+                        lock(&self.children).end(&invoke.id);
+                    }
                     self.refused(
                         runtime,
                         work,
@@ -361,14 +394,46 @@ impl Cell {
 
     fn refused(&self, runtime: &Arc<Inner>, work: &mut Work, input: Input) {
         count(&runtime.counters.commands_refused);
+        if let Input::Refused(command, reason, at_ms) = &input {
+            let line = error_line(&format!("{} is refused: {reason}", what(command)));
+            self.remark(runtime, *at_ms, line);
+        }
         work.follow.push_back(input);
+    }
+
+    /// Adds a line to what operators see of the session.
+    pub fn remark(&self, runtime: &Inner, at_ms: u64, line: LogEntry) {
+        let (lines, bytes) = (runtime.options.log_lines, runtime.options.log_bytes);
+        lock(&self.status).log(at_ms, vec![line], lines, bytes);
+    }
+
+    /// Makes a place for a child, whose document is to be found.
+    fn invoke(&self, runtime: &Arc<Inner>, invoke: &Invoke) -> Result<(), String> {
+        if self
+            .info
+            .parent
+            .as_ref()
+            .is_some_and(|parent| parent.depth >= MAX_DEPTH)
+        {
+            return Err(format!("more than {MAX_DEPTH} sessions invoke one another"));
+        }
+        let before = lock(&self.children).begin(&invoke.id, invoke.autoforward);
+        runtime.dismiss(before, "another invocation has taken its name");
+        Ok(())
     }
 
     /// One call of the strategy.
     fn call(&self, runtime: &Arc<Inner>, work: &mut Work, call: &Call) -> Result<StepOutcome, Failed> {
         let mut recorder = Recorder::new(&*runtime.services.host_data, &self.info);
+        if let Call::Handle(_, event) = call
+            && event.kind == EventKind::External
+        {
+            runtime.forward(self, event);
+        }
         let began = Instant::now();
         let caught = catch_unwind(AssertUnwindSafe(|| self.step(work, call, &mut recorder)));
+        // A slow thread hears that it is one before it takes locks.
+        runtime.services.executor.overdue();
         runtime.counters.step(began.elapsed());
         let answers = recorder.answers;
         match caught.unwrap_or_else(|panic| Err(panic_failure(&*panic))) {
@@ -413,6 +478,11 @@ impl Cell {
         for line in &step.log {
             tracing::debug!(target: "strategy", session = %self.info.id, label = line.label, level = line.level, "{}", line.text);
         }
+        let failed = step.trace.iter().filter_map(|entry| match entry {
+            TraceEntry::Failed(what) => Some(error_line(what)),
+            _ => None,
+        });
+        step.log.extend(failed);
         if step.active.is_some() || !step.log.is_empty() {
             let mut status = lock(&self.status);
             if let Some(active) = step.active.take() {
@@ -449,6 +519,11 @@ impl Cell {
             }
         }
         runtime.counters.ended(ended);
+        let children = lock(&self.children).close();
+        runtime.dismiss(children, "the session that invoked it is over");
+        if let Some(parent) = &self.info.parent {
+            self.answer(runtime, parent, ended);
+        }
         // Its panic must not keep the session's place.
         let told = catch_unwind(AssertUnwindSafe(|| runtime.services.commands.ended(&self.info, ended)));
         if let Err(panic) = told {
@@ -460,6 +535,29 @@ impl Cell {
             tracing::error!(session = %self.info.id, failure = %panic_failure(&*panic), "an instance was not freed");
         }
         runtime.left(self);
+    }
+
+    /// Tells the parent of the end, unless it has ended the invocation itself.
+    fn answer(&self, runtime: &Arc<Inner>, parent: &Parent, ended: &Ended) {
+        let Some(cell) = runtime.table.get(parent.session) else {
+            return;
+        };
+        if !lock(&cell.children).left(&parent.invoke, self.info.id) {
+            return;
+        }
+        let event = match ended {
+            Ended::Done(done) => Event {
+                invokeid: Some(parent.invoke.clone()),
+                origin: Some(address(self.info.id)),
+                origintype: Some(SCXML_PROCESSOR.to_owned()),
+                ..Event::external(format!("done.invoke.{}", parent.invoke), done.data.clone())
+            },
+            Ended::Failed(failure) => invocation_error(&parent.invoke, &failure.to_string()),
+            Ended::Terminated(reason) => invocation_error(&parent.invoke, reason),
+        };
+        if let Err(error) = runtime.receive(parent.session, event, Importance::Reserved) {
+            tracing::warn!(session = %self.info.id, parent = %parent.session, %error, "nobody heard of a child's end");
+        }
     }
 
     pub fn ended_error(&self) -> Error {
@@ -504,6 +602,45 @@ impl Cell {
             log_tail: status.log.iter().skip(tail).cloned().collect(),
         }
     }
+}
+
+/// An error in a session's log, level 2 as in ORS.
+pub(super) fn error_line(text: &str) -> LogEntry {
+    LogEntry {
+        label: Some("error".to_owned()),
+        text: text.to_owned(),
+        level: 2,
+    }
+}
+
+/// A command, in a few words.
+fn what(command: &Command) -> String {
+    match command {
+        Command::Send(send) => format!(
+            "send of `{}` to `{}`",
+            send.event,
+            send.target.as_deref().unwrap_or_default()
+        ),
+        Command::Request(request) => format!("`{}.{}`", request.module, request.action),
+        Command::Invoke(invoke) => format!("invoke `{}`", invoke.id),
+        Command::Cancel(id) | Command::CancelInvoke(id) => format!("cancel `{id}`"),
+        Command::Raise(event) => format!("raise `{}`", event.name),
+    }
+}
+
+/// What a parent hears of an invocation that cannot go on (W3C SCXML 6.4).
+pub(super) fn invocation_error(invoke: &str, reason: &str) -> Event {
+    let data = serde_json::json!({ "message": reason }).to_string();
+    Event {
+        invokeid: Some(invoke.to_owned()),
+        ..Event::platform("error.communication", Some(data))
+    }
+}
+
+/// Goes a `send` to the parent or to a child? What else the SCXML processor cannot reach by itself has no such target.
+fn is_relation(send: &pointsman_contract::Send) -> bool {
+    let target = send.target.as_deref().unwrap_or_default();
+    is_scxml(send.processor.as_deref()) && target.starts_with("#_") && !target.starts_with(SESSION_PREFIX)
 }
 
 /// What the answer of an append means to the core.

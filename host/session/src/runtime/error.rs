@@ -57,6 +57,17 @@ pub enum Error {
         /// `max_live_per_tenant`.
         limit: usize,
     },
+    /// The invocation that a session was to be started for is over.
+    #[error("the invocation `{invoke}` of session {session} is over")]
+    InvocationOver {
+        /// The parent.
+        session: SessionId,
+        /// `invokeid`.
+        invoke: String,
+    },
+    /// Nothing is invoked under this name.
+    #[error("there is nobody at `{0}`: no session of this name is invoked")]
+    NoSuchInvocation(String),
     /// The host is shutting down.
     #[error("the host is shutting down and starts no sessions: use another one")]
     Draining,

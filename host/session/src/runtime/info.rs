@@ -1,5 +1,6 @@
 //! What can be asked about a session without disturbing it.
 
+use super::children::Parent;
 use pointsman_contract::{Digest, Ended, LogEntry, SessionId};
 use pointsman_store::{Name, Tenant};
 use serde::Serialize;
@@ -22,6 +23,9 @@ pub struct Info {
     pub origin: String,
     /// When it began, in ms since the epoch.
     pub started_ms: u64,
+    /// Who invoked it; `None`: nobody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent: Option<Parent>,
 }
 
 /// A line of a session's log.

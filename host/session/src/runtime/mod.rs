@@ -18,6 +18,7 @@
 //! [`Runtime`] is a handle, cheap to clone. Its timer thread ends with the last handle.
 
 mod cell;
+mod children;
 mod counters;
 mod error;
 mod info;
@@ -26,6 +27,7 @@ mod table;
 mod timers;
 mod traits;
 
+pub use children::{MAX_DEPTH, Parent};
 pub use counters::{Counters, FAILURES, STEP_BUCKETS_US};
 pub use error::Error;
 pub use info::{End, Filter, Info, InvalidPosition, LogLine, Page, Position, Snapshot};
@@ -34,6 +36,7 @@ pub use traits::{Busy, Clock, Commands, Executor, HostData, Job, Program, Reads,
 
 use crate::core::{self, Input, Session};
 use cell::Cell;
+use children::Reached;
 use counters::count;
 use pointsman_contract::{
     CommandId, Digest, Event, EventKind, Inspection, MAX_EVENT_DATA, SCXML_PROCESSOR, Seq, SessionId,
@@ -132,6 +135,8 @@ pub struct StartRequest {
     pub origin: String,
     /// Ask each step for a trace.
     pub trace: bool,
+    /// Who invokes it; `None`: nobody.
+    pub parent: Option<Parent>,
 }
 
 /// A running runtime.
@@ -196,8 +201,47 @@ impl Runtime {
         Ok(Runtime(inner))
     }
 
-    /// Starts a session. It lives from here on; whether its strategy could begin is seen in its end.
+    /// Starts a session. It lives from here on; whether its strategy could begin is seen in its end. One that is invoked is
+    /// only started while its invocation lasts.
     pub fn start(&self, request: StartRequest) -> Result<SessionId, Error> {
+        let Some(parent) = request.parent.clone() else {
+            return self.begin(request);
+        };
+        let over = || Error::InvocationOver {
+            session: parent.session,
+            invoke: parent.invoke.clone(),
+        };
+        let cell = self.cell(parent.session).map_err(|_| over())?;
+        // Held until the child has its place: nobody else can end the invocation, or find it without the child, meanwhile.
+        let mut children = lock(&cell.children);
+        if !children.is_coming(&parent.invoke) || cell.info.tenant != request.tenant {
+            return Err(over());
+        }
+        let child = self.begin(request)?;
+        for event in children.arrive(&parent.invoke, child) {
+            // An event for a session that is over already is as one that came a moment later.
+            let _over = self.0.send(child, event);
+        }
+        Ok(child)
+    }
+
+    /// An invocation came to nothing: its document cannot be had, or cannot run. The parent hears of it.
+    pub fn invocation_failed(&self, parent: &Parent, reason: &str) {
+        let Ok(cell) = self.cell(parent.session) else { return };
+        let was_coming = {
+            let mut children = lock(&cell.children);
+            let coming = children.is_coming(&parent.invoke);
+            if coming {
+                children.end(&parent.invoke);
+            }
+            coming
+        };
+        if was_coming {
+            let _over = self.report(parent.session, cell::invocation_error(&parent.invoke, reason));
+        }
+    }
+
+    fn begin(&self, request: StartRequest) -> Result<SessionId, Error> {
         let inner = &self.0;
         if inner.draining.load(Ordering::Acquire) {
             return Err(Error::Draining);
@@ -227,6 +271,7 @@ impl Runtime {
             params,
             origin,
             trace,
+            parent,
         } = request;
         let started_ms = inner.now_ms();
         let started = SessionStarted {
@@ -248,6 +293,7 @@ impl Runtime {
             component,
             origin,
             started_ms,
+            parent,
         };
         let session = Session::new(
             id,
@@ -290,6 +336,14 @@ impl Runtime {
         self.cell(command.session)?
             .push(&self.0, Input::CommandConfirmed(command, outcome));
         Ok(())
+    }
+
+    /// Adds an error to a session's log: what became of a command of its own that cannot be carried out. Counted as refused.
+    pub fn remark(&self, session: SessionId, what: &str) {
+        if let Ok(cell) = self.cell(session) {
+            count(&self.0.counters.commands_refused);
+            cell.remark(&self.0, self.0.now_ms(), cell::error_line(what));
+        }
     }
 
     /// Ends a session; `reason` says who and why. It ends after the step that is being run, if any; events that wait
@@ -400,6 +454,44 @@ impl Inner {
             event.kind = EventKind::External;
         }
         self.cell(session)?.offer(self, event, importance)
+    }
+
+    /// The session that another has invoked, or that has invoked it, hears an event; an answer where there is none.
+    fn relate(self: &Arc<Self>, from: &Cell, target: &str, event: Event) -> Result<(), Error> {
+        let nobody = || Error::NoSuchInvocation(target.to_owned());
+        if target == "#_parent" {
+            let parent = from.info.parent.as_ref().ok_or_else(nobody)?;
+            let event = Event {
+                invokeid: Some(parent.invoke.clone()),
+                ..event
+            };
+            return self.send(parent.session, event);
+        }
+        let invoke = target.strip_prefix("#_").ok_or_else(nobody)?;
+        let reached = lock(&from.children).reach(invoke, &event);
+        match reached {
+            Reached::Child(child) => self.send(child, event),
+            Reached::Later => Ok(()),
+            Reached::Nobody => Err(nobody()),
+        }
+    }
+
+    /// Every event from outside goes to the children that want them all (W3C SCXML 6.4.4).
+    fn forward(self: &Arc<Self>, from: &Cell, event: &Event) {
+        let wanted = lock(&from.children).forwarded();
+        for invoke in wanted {
+            let reached = lock(&from.children).reach(&invoke, event);
+            if let Reached::Child(child) = reached {
+                let _over_or_full = self.send(child, event.clone());
+            }
+        }
+    }
+
+    /// The children of a session that is over, or whose invocation is, end with it.
+    fn dismiss(self: &Arc<Self>, children: impl IntoIterator<Item = SessionId>, reason: &str) {
+        for cell in children.into_iter().filter_map(|child| self.table.get(child)) {
+            cell.push(self, Input::Terminate(reason.to_owned(), self.now_ms()));
+        }
     }
 
     /// An event from one session to another, of the same tenant only: to others it must look as if there were none.

@@ -93,6 +93,7 @@ mod tests {
             version: 1,
             component: Digest([0; 32]),
             origin: String::new(),
+            parent: None,
             started_ms: 0,
         }
     }

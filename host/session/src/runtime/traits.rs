@@ -42,7 +42,7 @@ pub trait Executor: Send + Sync {
     fn run(&self, lane: usize, job: Job) -> Result<(), Busy>;
 
     /// Should the job that the calling thread runs end soon, and what is left of it be queued anew? True where the thread has
-    /// been given a low priority, for its job took too long.
+    /// been given a low priority, for its job took too long. Whoever hears that it is true hurries from then on.
     fn overdue(&self) -> bool {
         false
     }

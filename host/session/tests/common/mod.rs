@@ -4,7 +4,7 @@
 
 use pointsman_contract::{
     Command, CommandId, Digest, Done, Ended, Event, Failure, FailureCode, Inspection, LogEntry, Moment,
-    Send as SendCommand, SessionId, StartInfo, Step,
+    Send as SendCommand, SessionId, StartInfo, Step, TraceEntry,
 };
 use pointsman_session::runtime::{
     Busy, Clock, Commands, Executor, HostData, Info, Job, Options, Program, Reads, Refused, Runtime, Services,
@@ -199,6 +199,7 @@ impl Strategy for Instance {
                     level: 0,
                 }];
             }
+            "wrong" => step.trace = vec![TraceEntry::Failed("route.scxml:3:9: boom".into())],
             "panic" => panic!("the instance broke"),
             "fail" => {
                 return Err(Failure {
@@ -264,6 +265,7 @@ impl World {
             params: "{}".into(),
             origin: "test".into(),
             trace: false,
+            parent: None,
         }
     }
 

@@ -33,7 +33,7 @@ const EVENTS_PER_INVITE: usize = 2;
 /// requests that it has already taken, so their number is bounded by `max_transactions` as well.
 const MAX_PENDING_EVENTS: usize = 16_384;
 
-/// How long a link that stops, and has decided all its calls, waits for ACKs: four times RFC 3261's T1. An ACK that has
+/// How long a link that stops, and has decided all its calls, waits for ACKs: four times the T1 that RFC 3261 recommends. An ACK that has
 /// not come by then hardly comes at all, and waiting for it would hold up the stop for as long as [`Options::drain_ms`].
 const ACK_GRACE: Duration = Duration::from_secs(2);
 

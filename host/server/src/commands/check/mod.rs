@@ -1,24 +1,42 @@
 //! `pointsman check`.
 
+mod rules;
+mod sarif;
+
 use crate::engine;
 use crate::failure::Failure;
 use crate::output::{json, print, say};
 use clap::{Args, ValueEnum};
 use pointsman_compiler::{Compiler, Form, Limits};
 use pointsman_scxml::model::SourceFile;
-use pointsman_scxml::{Diagnostic, Errors, Severity, render};
+use pointsman_scxml::{Diagnostic, Errors, Severity, lint, render};
 use pointsman_simulate::{Document, Error, Simulator, read_file};
 use serde_json::json as object;
 use std::path::{Path, PathBuf};
 
 /// Reads and compiles without keeping the result. Errors refuse a strategy; warnings (an expression that is not valid
 /// ECMAScript, say) do not: W3C SCXML has such a document load, and raise error.execution when it gets there.
+/// Lints are warnings about what a valid document can hardly mean: states that nothing leads to, events that nobody
+/// sends or waits for, calls that wait without a timeout, sessions that outlive their call.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   pointsman check route.scxml
   pointsman check strategies/*/*.scxml
   pointsman check --format json route.scxml | jq .message
+  pointsman check --format sarif strategies/*/*.scxml > findings.sarif
+
+Lints:
+  unreachable-state       no transition, initial state or history leads to a state
+  event-never-sent        a transition waits for a done.state or done.invoke that cannot come
+  event-not-handled       an event is raised, or sent to the session itself, and nothing waits for it
+  wait-without-timeout    a call waits for an event from outside, and no timer ends the wait
+  session-outlives-call   the call ends, and the session does not hear of it
+
+Where a lint is wrong about what you mean, say so directly before the element, or before <scxml> for
+the whole document:
+  <!-- pointsman:allow(wait-without-timeout) the night desk always answers -->
+  <state id=\"night\">
 
 Exit code: 1 when there is an error, 0 with warnings only.")]
 pub(crate) struct Check {
@@ -37,6 +55,8 @@ enum Format {
     Text,
     /// For editors and pipelines: one JSON object for each finding
     Json,
+    /// For code hosts and editors: one SARIF 2.1.0 document for all files
+    Sarif,
 }
 
 impl Check {
@@ -45,13 +65,18 @@ impl Check {
         let simulator = Simulator::new(sandbox.clone());
         let compiler = Compiler::new(sandbox, Limits::default());
         let mut refused = false;
+        let mut kept = Vec::new();
         for path in &self.files {
             let findings = findings(&simulator, &compiler, path)?;
             refused |= findings.refused();
             match self.format {
                 Format::Text => findings.text(path)?,
                 Format::Json => findings.json()?,
+                Format::Sarif => kept.push(findings),
             }
+        }
+        if self.format == Format::Sarif {
+            json(&sarif::log(&kept))?;
         }
         if refused { Err(Failure::Said) } else { Ok(()) }
     }
@@ -89,6 +114,7 @@ fn document(compiler: &Compiler, path: &Path) -> Result<Findings, Error> {
     let files = document.shown_files();
     let mut diagnostics = document.warnings;
     diagnostics.extend(compiled.warnings);
+    diagnostics.extend(lint::check(&document.model));
     diagnostics.sort_by_key(|diagnostic| diagnostic.at);
     Ok(Findings {
         diagnostics,
@@ -119,6 +145,7 @@ fn refused(compiler: &Compiler, path: &Path, errors: Errors) -> Findings {
     // What the reader found stands in the document itself, which is the first file of both readings.
     findings.files = document.shown_files();
     findings.diagnostics.extend(more);
+    findings.diagnostics.extend(lint::check(&document.model));
     findings.diagnostics.sort_by_key(|diagnostic| diagnostic.at);
     findings
 }

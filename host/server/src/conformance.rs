@@ -1,0 +1,394 @@
+//! W3C's SCXML tests, run as the server runs strategies: compiled, each session in its own sandbox, on the session runtime, in
+//! real time. All of a suite run side by side; a test's delays are never shortened.
+
+use pointsman_compiler::{Compiler, Form};
+use pointsman_contract::{Command, CommandId, Ended, Invoke, SessionId};
+use pointsman_node::adapters::{Lanes, Program};
+use pointsman_sandbox::{Sandbox, Workers, WorkersOptions};
+use pointsman_session::core;
+use pointsman_session::runtime::{self, Info, Parent, Refused, Runtime, StartRequest};
+use pointsman_simulate::FolderResolver;
+use pointsman_store::memory;
+use serde::Deserialize;
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+/// What a test may take beyond its own delays.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Bytes of a session's memory.
+const MEMORY: usize = 16 << 20;
+
+/// A line of the suite's `index.json`.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Test {
+    /// Number in the Implementation Report.
+    pub id: String,
+    /// `mandatory` or `optional`.
+    pub conformance: String,
+    /// A person has to judge it.
+    pub manual: bool,
+    /// Start documents, relative to the suite's folder. All have to pass.
+    pub docs: Vec<String>,
+    /// `ecmascript`, `null`, `xpath`.
+    pub datamodel: String,
+    /// Elements and processors that it uses.
+    pub features: Vec<String>,
+    /// Its longest delay.
+    pub max_delay_s: f64,
+    /// Section of the standard.
+    pub section: String,
+    /// What it is about.
+    pub section_title: Option<String>,
+}
+
+/// How a test went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Its documents reached `pass`.
+    Passed,
+    /// One did not; why.
+    Failed(String),
+    /// It is not for this runner; why.
+    NotRun(&'static str),
+}
+
+/// How a suite went.
+#[derive(Clone, Debug)]
+pub(crate) struct Report {
+    /// In the suite's order.
+    pub tests: Vec<(Test, Verdict)>,
+}
+
+/// Why a suite cannot be run.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// There is no index, or it is another's.
+    #[error("{}: {why}: name the folder that has the suite's index.json", .path.display())]
+    Suite {
+        /// The index.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// No test has this number.
+    #[error("the suite has no test {0}")]
+    NoSuchTest(String),
+    /// The sessions' host cannot be set up.
+    #[error("the tests cannot be run: {0}")]
+    Host(String),
+}
+
+impl Report {
+    /// Passed and run, of tests of this conformance.
+    pub(crate) fn count(&self, conformance: &str) -> (usize, usize) {
+        let of = self.tests.iter().filter(|(test, _)| test.conformance == conformance);
+        let run = of.filter(|(_, verdict)| !matches!(verdict, Verdict::NotRun(_)));
+        let passed = run.clone().filter(|(_, verdict)| *verdict == Verdict::Passed);
+        (passed.count(), run.count())
+    }
+
+    /// Tests that failed.
+    pub(crate) fn failures(&self) -> impl Iterator<Item = (&Test, &str)> {
+        self.tests.iter().filter_map(|(test, verdict)| match verdict {
+            Verdict::Failed(why) => Some((test, why.as_str())),
+            _ => None,
+        })
+    }
+
+    /// A line for each test, as Markdown.
+    pub(crate) fn table(&self) -> String {
+        let mut out = String::from("| test | section | conformance | verdict |\n|---|---|---|---|\n");
+        for (test, verdict) in &self.tests {
+            let verdict = match verdict {
+                Verdict::Passed => "passed".to_owned(),
+                Verdict::Failed(why) => format!(
+                    "**failed**: {}",
+                    why.lines().next().unwrap_or_default().replace('|', "\\|")
+                ),
+                Verdict::NotRun(why) => format!("not run: {why}"),
+            };
+            let title = test.section_title.as_deref().unwrap_or_default();
+            let _infallible = writeln!(
+                out,
+                "| {} | {} {title} | {} | {verdict} |",
+                test.id, test.section, test.conformance
+            );
+        }
+        out
+    }
+}
+
+/// Runs a suite, or of it only some tests.
+///
+/// # Errors
+/// When the folder holds no suite, or the sessions have no host.
+pub(crate) fn run(sandbox: Sandbox, compiler: Compiler, folder: &Path, only: &[String]) -> Result<Report, Error> {
+    let mut tests = index(folder)?;
+    if let Some(unknown) = only.iter().find(|id| !tests.iter().any(|test| test.id == **id)) {
+        return Err(Error::NoSuchTest(unknown.clone()));
+    }
+    tests.retain(|test| only.is_empty() || only.contains(&test.id));
+    let host = |e: std::io::Error| Error::Host(e.to_string());
+    let workers = Workers::start(WorkersOptions::default()).map_err(host)?;
+    let world = Arc::new_cyclic(|me| World {
+        me: me.clone(),
+        sandbox,
+        compiler,
+        runtime: OnceLock::new(),
+        folders: Mutex::default(),
+        ends: Mutex::default(),
+        ended: Condvar::new(),
+    });
+    let services = runtime::Services {
+        journal: Arc::new(memory::Journal::default()),
+        executor: Arc::new(Lanes(workers.clone())),
+        commands: world.clone(),
+        host_data: world.clone(),
+        clock: Arc::new(runtime::SystemClock),
+    };
+    let options = runtime::Options {
+        session: core::Options::default(),
+        lanes: workers.lanes(),
+        ..runtime::Options::default()
+    };
+    let runtime = Runtime::new(options, services).map_err(host)?;
+    world.runtime.set(runtime.clone()).unwrap_or_default();
+    let begun: Vec<_> = tests.into_iter().map(|test| begin(&world, folder, test)).collect();
+    let tests = begun.into_iter().map(|begun| judge(&world, begun)).collect();
+    Ok(Report { tests })
+}
+
+fn index(folder: &Path) -> Result<Vec<Test>, Error> {
+    let path = folder.join("index.json");
+    let wrong = |why: String| Error::Suite {
+        path: path.clone(),
+        why,
+    };
+    let text = std::fs::read_to_string(&path).map_err(|e| wrong(e.to_string()))?;
+    serde_json::from_str(&text).map_err(|e| wrong(e.to_string()))
+}
+
+/// A test whose documents run.
+struct Begun {
+    test: Test,
+    sessions: Result<Vec<SessionId>, Verdict>,
+    at: Instant,
+}
+
+fn begin(world: &Arc<World>, folder: &Path, test: Test) -> Begun {
+    let sessions = match not_for_us(&test) {
+        Some(why) => Err(Verdict::NotRun(why)),
+        None => test
+            .docs
+            .iter()
+            .map(|document| world.start(&folder.join(document)))
+            .collect::<Result<_, _>>()
+            .map_err(Verdict::Failed),
+    };
+    Begun {
+        test,
+        sessions,
+        at: Instant::now(),
+    }
+}
+
+fn not_for_us(test: &Test) -> Option<&'static str> {
+    let uses = |feature: &str| test.features.iter().any(|f| f == feature);
+    match test.datamodel.as_str() {
+        "ecmascript" | "null" if test.manual => Some("a person judges it"),
+        "ecmascript" | "null" if uses("basichttp") => Some("no Basic HTTP Event I/O Processor yet"),
+        "ecmascript" | "null" if uses("dom") => Some("no DOM yet"),
+        "ecmascript" | "null" => None,
+        _ => Some("another datamodel"),
+    }
+}
+
+fn judge(world: &World, begun: Begun) -> (Test, Verdict) {
+    let Begun { test, sessions, at } = begun;
+    let verdict = match sessions {
+        Err(verdict) => verdict,
+        Ok(sessions) => {
+            let until = at + Duration::from_secs_f64(test.max_delay_s) + PATIENCE;
+            let failed = sessions
+                .into_iter()
+                .find_map(|session| world.outcome(session, until).err());
+            failed.map_or(Verdict::Passed, Verdict::Failed)
+        }
+    };
+    (test, verdict)
+}
+
+/// The host of the tests' sessions.
+struct World {
+    me: Weak<World>,
+    sandbox: Sandbox,
+    compiler: Compiler,
+    runtime: OnceLock<Runtime>,
+    /// Where the documents of a session's family come from.
+    folders: Mutex<HashMap<SessionId, PathBuf>>,
+    ends: Mutex<HashMap<SessionId, Ended>>,
+    ended: Condvar,
+}
+
+/// What stays consistent when a thread panics.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl World {
+    fn runtime(&self) -> &Runtime {
+        self.runtime.get().expect("it is set before a session runs")
+    }
+
+    fn start(&self, document: &Path) -> Result<SessionId, String> {
+        let text = std::fs::read_to_string(document).map_err(|e| format!("{}: {e}", document.display()))?;
+        let folder = document.parent().unwrap_or(Path::new(".")).to_owned();
+        let name = document.file_name().unwrap_or_default().to_string_lossy();
+        self.start_text(&name, &text, folder, "{}", None)
+    }
+
+    fn start_text(
+        &self,
+        name: &str,
+        text: &str,
+        folder: PathBuf,
+        params: &str,
+        parent: Option<Parent>,
+    ) -> Result<SessionId, String> {
+        let resolver = FolderResolver::open(&folder).map_err(|e| e.to_string())?;
+        let (document, _) = pointsman_scxml::read(name, text, &resolver).map_err(|e| e.to_string())?;
+        let compiled = self
+            .compiler
+            .compile(&document, Form::Image)
+            .map_err(|e| e.to_string())?;
+        let strategy = self.sandbox.load(&compiled.component).map_err(|e| e.to_string())?;
+        let request = StartRequest {
+            tenant: "conformance"
+                .parse()
+                .map_err(|_| "a constant that fits the rules of names")?,
+            strategy: "test".parse().map_err(|_| "a constant that fits the rules of names")?,
+            version: 1,
+            component: strategy.digest(),
+            program: Arc::new(Program {
+                sandbox: self.sandbox.clone(),
+                strategy,
+                memory: MEMORY,
+            }),
+            params: params.to_owned(),
+            origin: name.to_owned(),
+            trace: false,
+            parent,
+        };
+        let mut folders = lock(&self.folders);
+        let session = self.runtime().start(request).map_err(|e| e.to_string())?;
+        folders.insert(session, folder);
+        Ok(session)
+    }
+
+    /// Waits for a session's end, and says what was wrong with it.
+    fn outcome(&self, session: SessionId, until: Instant) -> Result<(), String> {
+        let mut ends = lock(&self.ends);
+        loop {
+            match ends.get(&session) {
+                Some(Ended::Done(_)) => break,
+                Some(other) => return Err(format!("{other:?}")),
+                None => {}
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                drop(ends);
+                let active = self
+                    .runtime()
+                    .get(session)
+                    .map(|s| s.active.join(" "))
+                    .unwrap_or_default();
+                let _over = self.runtime().terminate(session, "its time is over");
+                return Err(format!("it did not end in time; active: {active}"));
+            }
+            ends = self
+                .ended
+                .wait_timeout(ends, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+        drop(ends);
+        let snapshot = self.runtime().get(session).map_err(|e| e.to_string())?;
+        if snapshot.active == ["pass"] {
+            return Ok(());
+        }
+        let log: Vec<_> = snapshot.log_tail.iter().map(|l| l.entry.text.as_str()).collect();
+        Err(format!(
+            "it ended in {}; log: {}",
+            snapshot.active.join(" "),
+            log.join(", ")
+        ))
+    }
+
+    fn invoke(&self, info: &Info, invoke: &Invoke) -> Result<(), String> {
+        let folder = lock(&self.folders).get(&info.id).cloned().unwrap_or_default();
+        let (name, text) = match (&invoke.src, &invoke.content) {
+            (Some(src), _) => {
+                let name = src.strip_prefix("file:").unwrap_or(src);
+                let text = std::fs::read_to_string(folder.join(name)).map_err(|e| format!("{name}: {e}"))?;
+                (name.to_owned(), text)
+            }
+            (None, Some(text)) => (format!("{}#{}", info.origin, invoke.id), text.clone()),
+            (None, None) => return Err("nothing to invoke".into()),
+        };
+        let parent = Parent {
+            session: info.id,
+            invoke: invoke.id.clone(),
+            depth: info.parent.as_ref().map_or(1, |above| above.depth + 1),
+        };
+        self.start_text(&name, &text, folder, &invoke.params, Some(parent))
+            .map(drop)
+    }
+}
+
+impl runtime::Commands for World {
+    fn perform(&self, info: &Info, _: CommandId, command: Command) -> Result<(), Box<Refused>> {
+        let reason = match &command {
+            Command::Invoke(invoke) => {
+                let (world, info, invoke) = (self.me.clone(), info.clone(), invoke.clone());
+                // Compiling takes its time, and this must not.
+                std::thread::spawn(move || {
+                    let Some(world) = world.upgrade() else { return };
+                    if let Err(why) = world.invoke(&info, &invoke) {
+                        let parent = Parent {
+                            session: info.id,
+                            invoke: invoke.id,
+                            depth: 1,
+                        };
+                        world.runtime().invocation_failed(&parent, &why);
+                    }
+                });
+                return Ok(());
+            }
+            _ => "nobody carries that out here".to_owned(),
+        };
+        Err(Box::new(Refused { command, reason }))
+    }
+
+    fn ended(&self, info: &Info, ended: &Ended) {
+        lock(&self.ends).insert(info.id, ended.clone());
+        self.ended.notify_all();
+    }
+}
+
+impl runtime::HostData for World {
+    fn read(&self, _: &Info, source: &str, key: &str) -> Result<String, String> {
+        let live = || {
+            let other = key.parse().ok()?;
+            self.runtime().get(other).ok().filter(|s| s.end.is_none())
+        };
+        match source {
+            "session" if live().is_some() => Ok("true".into()),
+            "session" => Err(format!("there is no session {key}")),
+            _ => Err(format!("there is no `{source}` data here")),
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! W3C's tests through the command line, where they are at hand.
+
+#![allow(clippy::unwrap_used, reason = "a test's panic is its answer")]
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::Command;
+
+#[test]
+fn the_w3c_tests_pass() {
+    let manifest = std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it");
+    let suite = PathBuf::from(manifest).join("../../../shared/w3c-irp");
+    if !suite.join("index.json").is_file() {
+        // On the real standard error: what a test prints is captured, and nobody would see it.
+        let line = b"SKIPPED: W3C's tests are not at ../shared/w3c-irp beside this repository\n";
+        std::io::stderr().write_all(line).unwrap();
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let table = folder.path().join("table.md");
+    let ran = Command::new(env!("CARGO_BIN_EXE_pointsman"))
+        .arg("conformance")
+        .arg(&suite)
+        .arg("--table")
+        .arg(&table)
+        .output()
+        .unwrap();
+    let out = String::from_utf8_lossy(&ran.stdout);
+    assert!(ran.status.success(), "{out}{}", String::from_utf8_lossy(&ran.stderr));
+    // Exact: one that silently falls out of the list would not be missed otherwise.
+    assert!(
+        out.contains("mandatory: 159 of 159 passed\noptional: 19 of 19 passed\n"),
+        "{out}"
+    );
+    let table = std::fs::read_to_string(table).unwrap();
+    assert_eq!(
+        table.lines().filter(|l| l.ends_with("| passed |")).count(),
+        178,
+        "{table}"
+    );
+}
+
+#[test]
+fn what_cannot_be_run_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let ran = |args: &[&str]| {
+        let ran = Command::new(env!("CARGO_BIN_EXE_pointsman"))
+            .arg("conformance")
+            .arg(folder.path())
+            .args(args)
+            .output()
+            .unwrap();
+        (ran.status.code(), String::from_utf8_lossy(&ran.stderr).into_owned())
+    };
+    let (code, message) = ran(&[]);
+    assert!(
+        code == Some(1) && message.contains("name the folder that has the suite's index.json"),
+        "{message}"
+    );
+    std::fs::write(folder.path().join("index.json"), "[]").unwrap();
+    let (code, message) = ran(&["--only", "144"]);
+    assert!(
+        code == Some(1) && message.contains("the suite has no test 144"),
+        "{message}"
+    );
+    let test = r#"[{"id": "1", "conformance": "mandatory", "manual": false, "docs": ["a.scxml"], "datamodel": "ecmascript",
+        "features": [], "max_delay_s": 0, "section": "3.2", "section_title": null}]"#;
+    std::fs::write(folder.path().join("index.json"), test).unwrap();
+    let chart = r#"<scxml xmlns="http://www.w3.org/2005/07/scxml" version="1.0"><final id="fail"/></scxml>"#;
+    std::fs::write(folder.path().join("a.scxml"), chart).unwrap();
+    let (code, message) = ran(&[]);
+    assert!(code == Some(1) && message.contains("1 tests failed"), "{message}");
+}

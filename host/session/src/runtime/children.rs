@@ -1,0 +1,143 @@
+//! Sessions that other sessions have invoked (W3C SCXML 6.4), seen from the one that invoked them.
+//!
+//! ```text
+//!   invoke        --> a place here --> whoever performs commands finds the document --> Runtime::start with a parent
+//!   cancel-invoke --> the place goes, and the child is terminated
+//!   #_id          --> the child, or the place until it is there
+//!   child's end   --> done.invoke.id, unless the place is gone
+//! ```
+
+use pointsman_contract::{Event, SessionId};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Who invoked a session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parent {
+    /// The session.
+    pub session: SessionId,
+    /// Its name for the invocation (`invokeid`).
+    pub invoke: String,
+    /// How many sessions stand above the child: 1 where nobody has invoked the parent.
+    pub depth: u16,
+}
+
+/// Sessions that may stand above one another. A strategy that invokes itself would go on until the tenant's last place.
+pub const MAX_DEPTH: u16 = 16;
+
+/// Events that may wait for a child that is not there yet.
+const MAX_EARLY: usize = 64;
+
+/// A session's invocations.
+#[derive(Default)]
+pub(super) struct Children {
+    places: BTreeMap<String, Place>,
+    /// The parent is over: nobody begins any more.
+    closed: bool,
+}
+
+struct Place {
+    autoforward: bool,
+    child: Child,
+}
+
+enum Child {
+    /// Its document is being fetched or compiled; events for it wait.
+    Coming(Vec<Event>),
+    Here(SessionId),
+}
+
+/// What an event for a child becomes.
+pub(super) enum Reached {
+    /// Deliver it to this session.
+    Child(SessionId),
+    /// It waits for the child.
+    Later,
+    /// Nothing of this name is invoked, or too much waits.
+    Nobody,
+}
+
+impl Children {
+    /// An invocation has begun. One of the same name, if any, is over: its child is answered.
+    pub fn begin(&mut self, invoke: &str, autoforward: bool) -> Option<SessionId> {
+        let place = Place {
+            autoforward,
+            child: Child::Coming(Vec::new()),
+        };
+        if self.closed {
+            return None;
+        }
+        self.places.insert(invoke.to_owned(), place).and_then(Place::child)
+    }
+
+    /// May a child take this place?
+    pub fn is_coming(&self, invoke: &str) -> bool {
+        matches!(
+            self.places.get(invoke),
+            Some(Place {
+                child: Child::Coming(_),
+                ..
+            })
+        )
+    }
+
+    /// The child is there: what has waited for it.
+    pub fn arrive(&mut self, invoke: &str, session: SessionId) -> Vec<Event> {
+        let Some(place) = self.places.get_mut(invoke) else {
+            return Vec::new();
+        };
+        match std::mem::replace(&mut place.child, Child::Here(session)) {
+            Child::Coming(early) => early,
+            Child::Here(_) => Vec::new(),
+        }
+    }
+
+    /// An event for the child of this name.
+    pub fn reach(&mut self, invoke: &str, event: &Event) -> Reached {
+        match self.places.get_mut(invoke).map(|place| &mut place.child) {
+            Some(Child::Here(session)) => Reached::Child(*session),
+            Some(Child::Coming(early)) if early.len() < MAX_EARLY => {
+                early.push(event.clone());
+                Reached::Later
+            }
+            _ => Reached::Nobody,
+        }
+    }
+
+    /// Names of the invocations that every event is forwarded to.
+    pub fn forwarded(&self) -> Vec<String> {
+        let places = self.places.iter().filter(|(_, place)| place.autoforward);
+        places.map(|(invoke, _)| invoke.clone()).collect()
+    }
+
+    /// The invocation is over; its child, if it is there.
+    pub fn end(&mut self, invoke: &str) -> Option<SessionId> {
+        self.places.remove(invoke).and_then(Place::child)
+    }
+
+    /// The invocation is over because this child is. False where it was over before.
+    pub fn left(&mut self, invoke: &str, child: SessionId) -> bool {
+        let is_its =
+            matches!(self.places.get(invoke), Some(Place { child: Child::Here(session), .. }) if *session == child);
+        if is_its {
+            self.places.remove(invoke);
+        }
+        is_its
+    }
+
+    /// The parent is over: its children.
+    pub fn close(&mut self) -> Vec<SessionId> {
+        self.closed = true;
+        let places = std::mem::take(&mut self.places);
+        places.into_values().filter_map(Place::child).collect()
+    }
+}
+
+impl Place {
+    fn child(self) -> Option<SessionId> {
+        match self.child {
+            Child::Here(session) => Some(session),
+            Child::Coming(_) => None,
+        }
+    }
+}
