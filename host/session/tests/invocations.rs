@@ -5,7 +5,7 @@ mod common;
 
 use common::{PATIENCE, Script, Seen, World, act, send};
 use pointsman_contract::{Command, Ended, Event, Invoke, SessionId};
-use pointsman_session::runtime::{Error, MAX_DEPTH, Options, Parent, StartRequest};
+use pointsman_session::runtime::{Error, MAX_CHILDREN, MAX_DEPTH, Options, Parent, StartRequest};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -168,6 +168,25 @@ fn a_parent_hears_of_a_child_that_fails_and_of_one_that_never_came() {
     world.send(parent, "last");
     wait_until(|| names(&heard).last().is_some_and(|n| n == "last"));
     assert_eq!(names(&heard).iter().filter(|n| *n == "error.communication").count(), 2);
+}
+
+#[test]
+fn a_session_invokes_only_so_many_at_a_time() {
+    let world = World::new(options());
+    let script = Script::default();
+    let heard = script.handled.clone();
+    let parent = world.start(script);
+    let many = (0..=MAX_CHILDREN).map(|i| match invoke() {
+        Command::Invoke(one) => Command::Invoke(Invoke {
+            id: format!("child{i}"),
+            ..one
+        }),
+        other => other,
+    });
+    world.runtime.send(parent, act(&many.collect::<Vec<_>>())).unwrap();
+    wait_until(|| names(&heard) == ["error.communication"]);
+    let refused = heard.lock().unwrap().last().cloned().unwrap();
+    assert_eq!(refused.invokeid, Some(format!("child{MAX_CHILDREN}")));
 }
 
 #[test]

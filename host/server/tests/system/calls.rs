@@ -227,3 +227,55 @@ fn a_header_of_the_call_reaches_the_strategy_as_user_data() {
     let log = node.get(&format!("/v1/sessions/{}/log", session["id"].as_str().unwrap()));
     assert_eq!(log["items"][0]["text"], "Grace (silver)");
 }
+
+#[test]
+fn a_call_is_routed_by_what_an_invoked_session_answers() {
+    let node = Node::start();
+    let child = |name: &str| {
+        format!(
+            r##"<scxml xmlns="http://www.w3.org/2005/07/scxml" version="1.0" name="{name}"><datamodel><data id="n"/></datamodel>
+               <final id="f"><onentry><send target="#_parent" event="answer"><param name="n" expr="n + '{name}'.length"/></send></onentry>
+               <donedata><param name="by" expr="'{name}'"/></donedata></final></scxml>"##
+        )
+    };
+    node.deploy("acme", "adder", &child("deployed"));
+    // One child is in the document, one is a strategy of its own, and one does not exist.
+    let document = format!(
+        r#"<scxml xmlns="http://www.w3.org/2005/07/scxml" version="1.0" xmlns:ixn="http://www.genesyslab.com/modules/interaction">
+  <datamodel><data id="got" expr="[]"/><data id="sum" expr="0"/></datamodel>
+  <state id="idle"><transition event="interaction.onrouterequest" target="asking"/></state>
+  <state id="asking">
+    <invoke id="inline"><content>{}</content><param name="n" expr="4000"/></invoke>
+    <invoke id="strategy" src="strategy:adder"><param name="n" expr="3000"/></invoke>
+    <invoke id="none" src="strategy:none"/>
+    <transition event="answer"><script>sum += _event.data.n</script></transition>
+    <transition event="done.invoke"><script>got.push(_event.invokeid + ':' + _event.data.by)</script></transition>
+    <transition event="error.communication"><script>got.push('no ' + _event.invokeid)</script></transition>
+    <transition cond="got.length == 3" target="done"><log expr="got.sort().join(' ')"/><ixn:redirect to="String(sum)"/></transition>
+  </state>
+  <final id="done"/>
+</scxml>"#,
+        child("inline")
+    );
+    node.deploy("acme", "by-caller", &document);
+    let phone = Phone::new(&node, "7001", "children");
+    phone.send("INVITE", "", "");
+    let answer = phone.expect("302");
+    // 4000 + 6 and 3000 + 8.
+    assert!(answer.contains("sip:7014@"), "{answer}");
+    phone.acknowledge(&answer);
+    let sessions = node.get("/v1/sessions?tenant=acme");
+    let log = |of: &Value| node.get(&format!("/v1/sessions/{}/log", of["id"].as_str().unwrap()));
+    let texts: Vec<_> = sessions["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|s| log(s)["items"].to_string())
+        .collect();
+    assert!(
+        texts
+            .iter()
+            .any(|text| text.contains("inline:inline no none strategy:deployed")),
+        "{texts:?}"
+    );
+}

@@ -1,8 +1,8 @@
 //! One session's place in the runtime: its mailbox, and the work that one job at a time does for it.
 
 use super::{
-    Error, Filter, Importance, Info, Inner, LOG_TAIL, MAX_DEPTH, MAX_INSPECTIONS, Parent, Program, RESERVED_EVENTS,
-    Snapshot, Strategy,
+    Error, Filter, Importance, Info, Inner, LOG_TAIL, MAX_CHILDREN, MAX_DEPTH, MAX_INSPECTIONS, Parent, Program,
+    RESERVED_EVENTS, Snapshot, Strategy,
     children::Children,
     counters::count,
     info::{End, Status},
@@ -417,7 +417,15 @@ impl Cell {
         {
             return Err(format!("more than {MAX_DEPTH} sessions invoke one another"));
         }
-        let before = lock(&self.children).begin(&invoke.id, invoke.autoforward);
+        let before = {
+            let mut children = lock(&self.children);
+            if children.is_full() {
+                return Err(format!(
+                    "it has invoked {MAX_CHILDREN} sessions that live, as many as it may"
+                ));
+            }
+            children.begin(&invoke.id, invoke.autoforward)
+        };
         runtime.dismiss(before, "another invocation has taken its name");
         Ok(())
     }

@@ -25,6 +25,9 @@ pub struct Parent {
 /// Sessions that may stand above one another. A strategy that invokes itself would go on until the tenant's last place.
 pub const MAX_DEPTH: u16 = 16;
 
+/// Sessions that one session may have invoked at a time.
+pub const MAX_CHILDREN: usize = 64;
+
 /// Events that may wait for a child that is not there yet.
 const MAX_EARLY: usize = 64;
 
@@ -68,6 +71,11 @@ impl Children {
             return None;
         }
         self.places.insert(invoke.to_owned(), place).and_then(Place::child)
+    }
+
+    /// Is there room for one more?
+    pub fn is_full(&self) -> bool {
+        self.places.len() >= MAX_CHILDREN
     }
 
     /// May a child take this place?

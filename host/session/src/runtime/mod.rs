@@ -27,7 +27,7 @@ mod table;
 mod timers;
 mod traits;
 
-pub use children::{MAX_DEPTH, Parent};
+pub use children::{MAX_CHILDREN, MAX_DEPTH, Parent};
 pub use counters::{Counters, FAILURES, STEP_BUCKETS_US};
 pub use error::Error;
 pub use info::{End, Filter, Info, InvalidPosition, LogLine, Page, Position, Snapshot};
