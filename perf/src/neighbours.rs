@@ -325,7 +325,7 @@ impl House {
                 params: call::params(CALLS),
                 origin: "perf".into(),
                 trace: false,
-                parent: None,
+                invocation: None,
             })
         };
         let (healthy, bad) = on_big_stack(|| -> Result<_> {

@@ -111,7 +111,7 @@ impl Live {
             params: call::params(CALLS),
             origin: "perf".into(),
             trace: false,
-            parent: None,
+            invocation: None,
         };
         let mut ids = Vec::with_capacity(sessions);
         for _ in 0..sessions {

@@ -12,6 +12,9 @@ use crate::session::{Session, Stop};
 use pointsman_chart::{matches_descriptor, Bits, Content, Domain, Enter, StateId, StateKind, TransitionId};
 
 /// What one microstep will enter.
+/// The platform event that says that this session's invocation is over (`isCancelEvent`), as the contract has it.
+const CANCEL_EVENT: &str = "cancel.session";
+
 #[derive(Default)]
 struct Entry {
     order: Vec<Enter>,
@@ -42,10 +45,14 @@ impl Session {
 
     /// One external event.
     pub fn external(&mut self, event: Queued) -> Result<(), Failure> {
-        let (name, from) = (event.name.clone(), event.invokeid.clone());
+        let (name, from, kind) = (event.name.clone(), event.invokeid.clone(), event.kind);
+        if event.kind == EventKind::Platform && &*name == CANCEL_EVENT {
+            self.running = false;
+            return self.macrostep();
+        }
         self.set_event(event);
         if let Some(id) = from {
-            self.finalize(&id)?;
+            self.finalize(&id, kind)?;
         }
         let enabled = self.select_transitions(Some(&name))?;
         if !enabled.is_empty() {

@@ -1,6 +1,6 @@
 //! Sessions that live while a state is active (W3C SCXML 6.4 and 6.5). The host starts and ends them; here is when.
 
-use crate::exports_types::{Command, Failure, Invoke};
+use crate::exports_types::{Command, EventKind, Failure, Invoke};
 use crate::js::{global, Value};
 use crate::session::{Session, Stop};
 use pointsman_chart::{self as chart, StateId};
@@ -72,13 +72,14 @@ impl Session {
     }
 
     /// Before an event that comes from an invocation is handled: its `finalize`. `_event` is that event already.
-    pub fn finalize(&mut self, id: &str) -> Result<(), Failure> {
+    pub fn finalize(&mut self, id: &str, kind: EventKind) -> Result<(), Failure> {
         let of_this: Vec<_> = self.invoked.iter().filter(|i| i.id == id).map(|i| i.invoke).collect();
         for invoke in of_this {
             if let Some(block) = invoke.finalize {
                 self.run_block(block)?;
             }
-            for (name, location) in &invoke.returns {
+            // An error of the platform gives nothing back.
+            for (name, location) in invoke.returns.iter().filter(|_| kind == EventKind::External) {
                 if let Err(stop) = self.take_back(name, *location) {
                     self.stopped(stop, invoke.at, None)?;
                 }

@@ -169,6 +169,20 @@ fn errors_of_a_document_are_told_without_a_trace_too_but_not_without_end() {
 }
 
 #[test]
+fn a_session_whose_invocation_is_over_leaves_its_states_and_is_done() {
+    let text = chart(
+        r#"<state id="outer"><onexit><log expr="'outer left'"/></onexit>
+             <state id="inner"><onexit><log expr="'inner left'"/><raise event="again"/></onexit></state>
+             <transition event="*" target="other"/></state><state id="other"><onentry><log expr="'not reached'"/></onentry></state>"#,
+    );
+    let mut session = BENCH.begun(&text).0;
+    let cancel = Event::platform(pointsman_contract::CANCEL_EVENT, None);
+    let step = session.handle(&cancel).expect("it may").step;
+    assert_eq!(logged(&step), ["inner left", "outer left"]);
+    assert!(step.done.is_some(), "{step:?}");
+}
+
+#[test]
 fn sessions_of_one_strategy_share_no_data() {
     let strategy = BENCH.strategy(&chart(
         r#"<datamodel><data id="list" expr="[1]"/><data id="object">{"n": 1}</data></datamodel>

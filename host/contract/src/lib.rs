@@ -22,5 +22,9 @@ pub const SCXML_PROCESSOR: &str = "http://www.w3.org/TR/scxml/#SCXMLEventProcess
 /// the call: inside, it could only trap.
 pub const MAX_EVENT_DATA: usize = 64 << 10;
 
+/// Name of the platform event that ends a session whose invocation is over (W3C SCXML 6.4.3, appendix D `isCancelEvent`): what
+/// it is to do on its way out it does in the step of this event, and whatever else it does, it is over then.
+pub const CANCEL_EVENT: &str = "cancel.session";
+
 /// Largest answer of `host.read`, in bytes (the engine's buffer for it).
 pub const MAX_READ_ANSWER: usize = 32 << 10;

@@ -446,7 +446,7 @@ impl Sessions for Shared {
                 params,
                 origin: format!("rest:{}", start.by),
                 trace: false,
-                parent: None,
+                invocation: None,
             };
             self.0.runtime.start(request).map_err(|e| match e {
                 runtime::Error::Draining

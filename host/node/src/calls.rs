@@ -365,7 +365,7 @@ impl Calls {
                 params: start.params,
                 origin: start.origin,
                 trace: false,
-                parent: None,
+                invocation: None,
             };
             let runtime = self.inner.runtime.get().ok_or("the node is not ready")?;
             runtime.start(request).map_err(|e| e.to_string())
@@ -791,7 +791,7 @@ impl runtime::Commands for Calls {
                 Some(target) => format!("nothing can be sent to `{target}` from here"),
                 None => "this I/O processor is not available".into(),
             }),
-            Command::Invoke(i) => self.invoke(session, i),
+            Command::Invoke(i) => self.invoke(session, id, i),
             Command::Cancel(_) | Command::CancelInvoke(_) | Command::Raise(_) => {
                 Err("this is the session's own business".into())
             }

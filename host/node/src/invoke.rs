@@ -7,8 +7,8 @@
 use crate::calls::Calls;
 use crate::programs::{Found, Programs};
 use pointsman_config as config;
-use pointsman_contract::{Invoke, SCXML_PROCESSOR};
-use pointsman_session::runtime::{Info, Parent, Runtime, StartRequest};
+use pointsman_contract::{CommandId, Invoke, SCXML_PROCESSOR};
+use pointsman_session::runtime::{Info, Invocation, Runtime, StartRequest};
 use pointsman_store::Tenant;
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ impl Calls {
     ///
     /// # Errors
     /// When it is clear at once that there will be none.
-    pub(crate) fn invoke(&self, session: &Info, invoke: &Invoke) -> Result<(), String> {
+    pub(crate) fn invoke(&self, session: &Info, command: CommandId, invoke: &Invoke) -> Result<(), String> {
         let kind = invoke.processor.as_deref().unwrap_or("scxml");
         if !kind.is_empty() && !SCXML_TYPES.contains(&kind) {
             return Err(format!(
@@ -40,21 +40,23 @@ impl Calls {
         }
         let document = document(invoke)?;
         let runtime = self.runtime().ok_or("the node is not ready")?.clone();
-        let parent = Parent {
+        let invocation = Invocation {
             session: session.id,
             invoke: invoke.id.clone(),
-            depth: session.parent.as_ref().map_or(1, |above| above.depth + 1),
+            command,
         };
         let memory = self.memory(&session.tenant)?;
-        let url = format!("{}#{}", session.strategy, invoke.id);
+        // Not its id, of which every invocation may have another: what was compiled once is to be found again.
+        let url = format!("{}#invoked", session.strategy);
         let (programs, tenant, params) = (self.programs().clone(), session.tenant.clone(), invoke.params.clone());
         self.spawn(async move {
-            let found = find(&programs, &tenant, document, &url, memory).await;
-            let started = found.and_then(|found| start(&runtime, tenant, found, params, &parent));
-            if let Err(why) = started {
-                tracing::warn!(session = %parent.session, invoke = parent.invoke, why, "an invocation came to nothing");
-                runtime.invocation_failed(&parent, &why);
-            }
+            let mut work = Work {
+                runtime,
+                invocation,
+                outcome: Some("the host could not go on with it".to_owned()),
+            };
+            let found = work.find(&programs, &tenant, document, &url, memory).await;
+            work.outcome = found.and_then(|found| work.start(tenant, found, params)).err();
         });
         Ok(())
     }
@@ -81,32 +83,58 @@ fn document(invoke: &Invoke) -> Result<Document, String> {
     }
 }
 
-async fn find(
-    programs: &Programs,
-    tenant: &Tenant,
-    document: Document,
-    url: &str,
-    memory: usize,
-) -> Result<Found, String> {
-    let found = match document {
-        Document::Text(text) => programs.inline(tenant, url, text, memory).await,
-        // Nothing is fetched: there is nothing to wait for.
-        Document::Elsewhere(document) => programs.find(tenant, &document, memory, Duration::ZERO).await,
-    };
-    found.map_err(|e| e.to_string())
+/// An invocation that is worked on. However the work ends, the runtime hears of it.
+struct Work {
+    runtime: Runtime,
+    invocation: Invocation,
+    /// Why it came to nothing; `None`: it has its session.
+    outcome: Option<String>,
 }
 
-fn start(runtime: &Runtime, tenant: Tenant, found: Found, params: String, parent: &Parent) -> Result<(), String> {
-    let request = StartRequest {
-        tenant,
-        strategy: found.name,
-        version: found.version,
-        component: found.component,
-        program: found.program,
-        params,
-        origin: format!("invoke:{}", parent.session),
-        trace: false,
-        parent: Some(parent.clone()),
-    };
-    runtime.start(request).map(drop).map_err(|e| e.to_string())
+impl Work {
+    async fn find(
+        &self,
+        programs: &Programs,
+        tenant: &Tenant,
+        document: Document,
+        url: &str,
+        memory: usize,
+    ) -> Result<Found, String> {
+        // Compiling takes processor time that calls need as well: one at a time.
+        let _turn = programs.turn_to_compile().await;
+        if !self.runtime.awaits(&self.invocation) {
+            return Err("it is over".to_owned());
+        }
+        let found = match document {
+            Document::Text(text) => programs.inline(tenant, url, text, memory).await,
+            // Nothing is fetched: there is nothing to wait for.
+            Document::Elsewhere(document) => programs.find(tenant, &document, memory, Duration::ZERO).await,
+        };
+        found.map_err(|e| e.to_string())
+    }
+
+    fn start(&self, tenant: Tenant, found: Found, params: String) -> Result<(), String> {
+        let request = StartRequest {
+            tenant,
+            strategy: found.name,
+            version: found.version,
+            component: found.component,
+            program: found.program,
+            params,
+            origin: format!("invoke:{}", self.invocation.session),
+            trace: false,
+            invocation: Some(self.invocation.clone()),
+        };
+        self.runtime.start(request).map(drop).map_err(|e| e.to_string())
+    }
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        if let Some(why) = &self.outcome {
+            let Invocation { session, invoke, .. } = &self.invocation;
+            tracing::debug!(%session, invoke, why, "an invocation came to nothing");
+            self.runtime.invocation_failed(&self.invocation, why);
+        }
+    }
 }

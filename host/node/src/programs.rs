@@ -102,6 +102,8 @@ struct Inner {
     /// Fresh texts, by tenant and URL.
     fetched: Mutex<Recent<(Tenant, String), Fresh>>,
     compiling: [Mutex<()>; COMPILING],
+    /// Documents that sessions invoke, one at a time.
+    invoked: tokio::sync::Semaphore,
 }
 
 /// What a document was compiled to, and from which includes.
@@ -144,6 +146,7 @@ impl Programs {
                 compiled: Mutex::new(Recent::new(MAX_LOADED)),
                 fetched: Mutex::new(Recent::new(MAX_FETCHED)),
                 compiling: Default::default(),
+                invoked: tokio::sync::Semaphore::new(1),
             }),
         }
     }
@@ -225,6 +228,12 @@ impl Programs {
                 blocking(url, load).await
             }
         }
+    }
+
+    /// Waits for the turn of an invocation; it lasts until the answer is dropped.
+    pub async fn turn_to_compile(&self) -> Option<tokio::sync::SemaphorePermit<'_>> {
+        // Never closed.
+        self.inner.invoked.acquire().await.ok()
     }
 
     /// A document that a strategy brings with it.

@@ -271,10 +271,11 @@ impl Shared {
         self.others(thief).find_map(|lane| {
             let mut queue = lock(&lane.queue);
             if queue.idle && !queue.late {
-                None
-            } else {
-                queue.jobs.pop_front()
+                return None;
             }
+            let job = queue.jobs.pop_front();
+            queue.late &= !queue.jobs.is_empty();
+            job
         })
     }
 

@@ -6,7 +6,7 @@ use pointsman_contract::{Command, CommandId, Ended, Invoke, SessionId};
 use pointsman_node::adapters::{Lanes, Program};
 use pointsman_sandbox::{Sandbox, Workers, WorkersOptions};
 use pointsman_session::core;
-use pointsman_session::runtime::{self, Info, Parent, Refused, Runtime, StartRequest};
+use pointsman_session::runtime::{self, Info, Invocation, Refused, Runtime, StartRequest};
 use pointsman_simulate::FolderResolver;
 use pointsman_store::memory;
 use serde::Deserialize;
@@ -257,7 +257,7 @@ impl World {
         text: &str,
         folder: PathBuf,
         params: &str,
-        parent: Option<Parent>,
+        invocation: Option<Invocation>,
     ) -> Result<SessionId, String> {
         let resolver = FolderResolver::open(&folder).map_err(|e| e.to_string())?;
         let (document, _) = pointsman_scxml::read(name, text, &resolver).map_err(|e| e.to_string())?;
@@ -281,7 +281,7 @@ impl World {
             params: params.to_owned(),
             origin: name.to_owned(),
             trace: false,
-            parent,
+            invocation,
         };
         let mut folders = lock(&self.folders);
         let session = self.runtime().start(request).map_err(|e| e.to_string())?;
@@ -328,7 +328,7 @@ impl World {
         ))
     }
 
-    fn invoke(&self, info: &Info, invoke: &Invoke) -> Result<(), String> {
+    fn invoke(&self, info: &Info, invocation: Invocation, invoke: &Invoke) -> Result<(), String> {
         let folder = lock(&self.folders).get(&info.id).cloned().unwrap_or_default();
         let (name, text) = match (&invoke.src, &invoke.content) {
             (Some(src), _) => {
@@ -339,38 +339,31 @@ impl World {
             (None, Some(text)) => (format!("{}#{}", info.origin, invoke.id), text.clone()),
             (None, None) => return Err("nothing to invoke".into()),
         };
-        let parent = Parent {
-            session: info.id,
-            invoke: invoke.id.clone(),
-            depth: info.parent.as_ref().map_or(1, |above| above.depth + 1),
-        };
-        self.start_text(&name, &text, folder, &invoke.params, Some(parent))
+        self.start_text(&name, &text, folder, &invoke.params, Some(invocation))
             .map(drop)
     }
 }
 
 impl runtime::Commands for World {
-    fn perform(&self, info: &Info, _: CommandId, command: Command) -> Result<(), Box<Refused>> {
-        let reason = match &command {
-            Command::Invoke(invoke) => {
-                let (world, info, invoke) = (self.me.clone(), info.clone(), invoke.clone());
-                // Compiling takes its time, and this must not.
-                std::thread::spawn(move || {
-                    let Some(world) = world.upgrade() else { return };
-                    if let Err(why) = world.invoke(&info, &invoke) {
-                        let parent = Parent {
-                            session: info.id,
-                            invoke: invoke.id,
-                            depth: 1,
-                        };
-                        world.runtime().invocation_failed(&parent, &why);
-                    }
-                });
-                return Ok(());
-            }
-            _ => "nobody carries that out here".to_owned(),
+    fn perform(&self, info: &Info, id: CommandId, command: Command) -> Result<(), Box<Refused>> {
+        let Command::Invoke(invoke) = command else {
+            let reason = "nobody carries that out here".to_owned();
+            return Err(Box::new(Refused { command, reason }));
         };
-        Err(Box::new(Refused { command, reason }))
+        let (world, info) = (self.me.clone(), info.clone());
+        // Compiling takes its time, and this must not.
+        std::thread::spawn(move || {
+            let Some(world) = world.upgrade() else { return };
+            let invocation = Invocation {
+                session: info.id,
+                invoke: invoke.id.clone(),
+                command: id,
+            };
+            if let Err(why) = world.invoke(&info, invocation.clone(), &invoke) {
+                world.runtime().invocation_failed(&invocation, &why);
+            }
+        });
+        Ok(())
     }
 
     fn ended(&self, info: &Info, ended: &Ended) {

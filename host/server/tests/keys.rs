@@ -16,7 +16,7 @@ fn new(args: &[&str]) -> (Option<i32>, String, String) {
 
 #[test]
 fn a_new_key_fits_into_a_configuration_and_is_shown_beside_it() {
-    let (code, entry, key) = new(&["ops", "--role", "platform-admin"]);
+    let (code, entry, key) = new(&["ops", "--role", "platform-admin", "--tenant", "*"]);
     assert_eq!(code, Some(0), "{key}");
     assert!(key.contains("the key, shown this once: "), "{key}");
     let folder = tempfile::tempdir().unwrap();
@@ -37,9 +37,13 @@ fn a_new_key_fits_into_a_configuration_and_is_shown_beside_it() {
 #[test]
 fn what_no_configuration_takes_is_refused() {
     for (args, message) in [
-        (&["a b", "--role", "viewer"][..], "the id of an API key has"),
-        (&["ops", "--role", "king"], "platform-admin"),
+        (
+            &["a b", "--role", "viewer", "--tenant", "*"][..],
+            "the id of an API key has",
+        ),
+        (&["ops", "--role", "king", "--tenant", "*"], "platform-admin"),
         (&["ops", "--role", "viewer", "--tenant", "no such"], "tenant"),
+        (&["ops", "--role", "viewer"], "--tenant"),
     ] {
         let (code, entry, error) = new(args);
         assert!(

@@ -31,6 +31,7 @@ fn started() -> SessionStarted {
         seed: 42,
         started_ms: 1_000,
         origin: "test".into(),
+        parent: None,
     }
 }
 

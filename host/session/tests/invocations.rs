@@ -4,8 +4,8 @@
 mod common;
 
 use common::{PATIENCE, Script, Seen, World, act, send};
-use pointsman_contract::{Command, Ended, Event, Invoke, SessionId};
-use pointsman_session::runtime::{Error, MAX_CHILDREN, MAX_DEPTH, Options, Parent, StartRequest};
+use pointsman_contract::{CANCEL_EVENT, Command, Ended, Event, Invoke, SessionId};
+use pointsman_session::runtime::{Error, Invocation, MAX_CHILDREN, MAX_DEPTH, Options, StartRequest};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -55,20 +55,28 @@ fn cancel() -> Command {
 }
 
 /// A session that has invoked `child` and holds its place.
-fn invoking(world: &World, script: Script) -> SessionId {
+fn invoking(world: &World, script: Script) -> Invocation {
     let parent = world.start(script);
-    have(world, parent, invoke());
-    assert!(matches!(world.next_command(), (_, Command::Invoke(i)) if i.id == "child"));
-    parent
+    invoke_again(world, parent)
 }
 
-fn child_of(world: &World, parent: SessionId, depth: u16, program: Script) -> StartRequest {
+fn invoke_again(world: &World, parent: SessionId) -> Invocation {
+    have(world, parent, invoke());
+    loop {
+        if let Seen::Command(session, command, Command::Invoke(_)) = world.next() {
+            assert_eq!(session, parent);
+            return Invocation {
+                session,
+                invoke: "child".into(),
+                command,
+            };
+        }
+    }
+}
+
+fn child_of(world: &World, invocation: &Invocation, program: Script) -> StartRequest {
     StartRequest {
-        parent: Some(Parent {
-            session: parent,
-            invoke: "child".into(),
-            depth,
-        }),
+        invocation: Some(invocation.clone()),
         ..world.request("t", program)
     }
 }
@@ -78,14 +86,15 @@ fn events_for_a_child_that_is_not_there_yet_wait_for_it_and_its_own_reach_the_pa
     let world = World::new(options());
     let parent_script = Script::default();
     let heard = parent_script.handled.clone();
-    let parent = invoking(&world, parent_script);
+    let place = invoking(&world, parent_script);
+    let parent = place.session;
     for event in ["one", "two"] {
         have(&world, parent, to("#_child", event));
     }
     wait_until(|| world.runtime.get(parent).unwrap().events == 3);
     let script = Script::default();
     let child_heard = script.handled.clone();
-    let child = world.runtime.start(child_of(&world, parent, 1, script)).unwrap();
+    let child = world.runtime.start(child_of(&world, &place, script)).unwrap();
     wait_until(|| names(&child_heard) == ["one", "two"]);
     have(&world, child, to("#_parent", "hello"));
     world.send(child, "finish");
@@ -106,15 +115,16 @@ fn an_invocation_that_is_over_takes_no_child() {
     let world = World::new(options());
     let script = Script::default();
     let heard = script.handled.clone();
-    let parent = invoking(&world, script);
+    let place = invoking(&world, script);
+    let parent = place.session;
     have(&world, parent, cancel());
     have(&world, parent, to("#_child", "nobody is there"));
     wait_until(|| names(&heard) == ["error.communication"]);
-    let refused = world.runtime.start(child_of(&world, parent, 1, Script::default()));
+    let refused = world.runtime.start(child_of(&world, &place, Script::default()));
     assert!(matches!(refused, Err(Error::InvocationOver { .. })), "{refused:?}");
     let other_tenant = StartRequest {
         tenant: "other".parse().unwrap(),
-        ..child_of(&world, invoking(&world, Script::default()), 1, Script::default())
+        ..child_of(&world, &invoking(&world, Script::default()), Script::default())
     };
     assert!(matches!(
         world.runtime.start(other_tenant),
@@ -126,10 +136,11 @@ fn an_invocation_that_is_over_takes_no_child() {
 fn children_end_with_their_parent_and_with_their_invocation() {
     for how in [act(&[cancel()]), Event::external("finish", None)] {
         let world = World::new(options());
-        let parent = invoking(&world, Script::default());
+        let place = invoking(&world, Script::default());
+        let parent = place.session;
         let child = world
             .runtime
-            .start(child_of(&world, parent, 1, Script::default()))
+            .start(child_of(&world, &place, Script::default()))
             .unwrap();
         world.runtime.send(parent, how.clone()).unwrap();
         wait_until(|| world.runtime.get(child).unwrap().end.is_some());
@@ -143,31 +154,87 @@ fn a_parent_hears_of_a_child_that_fails_and_of_one_that_never_came() {
     let world = World::new(options());
     let script = Script::default();
     let heard = script.handled.clone();
-    let parent = invoking(&world, script);
+    let place = invoking(&world, script);
+    let parent = place.session;
     let child = world
         .runtime
-        .start(child_of(&world, parent, 1, Script::default()))
+        .start(child_of(&world, &place, Script::default()))
         .unwrap();
     world.runtime.terminate(child, "an operator").unwrap();
     wait_until(|| names(&heard).iter().filter(|n| *n == "error.communication").count() == 1);
-    have(&world, parent, invoke());
-    wait_until(|| {
-        world
-            .seen
-            .try_iter()
-            .any(|seen| matches!(seen, Seen::Command(_, _, Command::Invoke(_))))
-    });
-    let place = Parent {
-        session: parent,
-        invoke: "child".into(),
-        depth: 1,
-    };
+    let place = invoke_again(&world, parent);
     world.runtime.invocation_failed(&place, "no such document");
     // Told once: the place is gone.
     world.runtime.invocation_failed(&place, "no such document");
     world.send(parent, "last");
     wait_until(|| names(&heard).last().is_some_and(|n| n == "last"));
     assert_eq!(names(&heard).iter().filter(|n| *n == "error.communication").count(), 2);
+    let log = world.runtime.log(parent).unwrap();
+    assert!(log.last().unwrap().entry.text.contains("no such document"), "{log:?}");
+}
+
+#[test]
+fn a_document_that_comes_late_does_not_take_the_place_of_a_newer_invocation() {
+    let world = World::new(options());
+    let script = Script::default();
+    let heard = script.handled.clone();
+    let old = invoking(&world, script);
+    have(&world, old.session, cancel());
+    let new = invoke_again(&world, old.session);
+    let late = world.runtime.start(child_of(&world, &old, Script::default()));
+    assert!(matches!(late, Err(Error::InvocationOver { .. })), "{late:?}");
+    world.runtime.invocation_failed(&old, "too late");
+    assert!(world.runtime.awaits(&new) && !world.runtime.awaits(&old));
+    world.runtime.start(child_of(&world, &new, Script::default())).unwrap();
+    assert_eq!(names(&heard), [""; 0]);
+}
+
+#[test]
+fn a_child_hears_that_it_is_over_in_a_last_step_and_its_parent_hears_nothing_of_that() {
+    let world = World::new(options());
+    let script = Script::default();
+    let heard = script.handled.clone();
+    let place = invoking(&world, script);
+    let child_script = Script::default();
+    let child_heard = child_script.handled.clone();
+    let child = world.runtime.start(child_of(&world, &place, child_script)).unwrap();
+    have(&world, place.session, cancel());
+    wait_until(|| world.runtime.get(child).unwrap().end.is_some());
+    assert_eq!(names(&child_heard), [CANCEL_EVENT]);
+    let end = world.runtime.get(child).unwrap().end.unwrap();
+    assert!(matches!(end.ended, Ended::Terminated(_)), "{end:?}");
+    world.send(place.session, "last");
+    wait_until(|| names(&heard) == ["last"]);
+}
+
+#[test]
+fn every_event_from_outside_goes_to_a_child_that_wants_them() {
+    let world = World::new(options());
+    let parent = world.start(Script::default());
+    let forwarding = match invoke() {
+        Command::Invoke(one) => Command::Invoke(Invoke {
+            autoforward: true,
+            ..one
+        }),
+        other => other,
+    };
+    have(&world, parent, forwarding);
+    let (command, _) = world.next_command();
+    let place = Invocation {
+        session: parent,
+        invoke: "child".into(),
+        command,
+    };
+    let script = Script::default();
+    let heard = script.handled.clone();
+    world.runtime.start(child_of(&world, &place, script)).unwrap();
+    let event = Event {
+        sendid: Some("its id".into()),
+        ..Event::external("forwarded", Some("[1]".into()))
+    };
+    world.runtime.send(parent, event.clone()).unwrap();
+    wait_until(|| !heard.lock().unwrap().is_empty());
+    assert_eq!(heard.lock().unwrap()[0], event);
 }
 
 #[test]
@@ -192,13 +259,17 @@ fn a_session_invokes_only_so_many_at_a_time() {
 #[test]
 fn sessions_do_not_invoke_one_another_without_end() {
     let world = World::new(options());
-    let parent = invoking(&world, Script::default());
+    let mut place = invoking(&world, Script::default());
+    for _ in 1..MAX_DEPTH {
+        let child = world
+            .runtime
+            .start(child_of(&world, &place, Script::default()))
+            .unwrap();
+        place = invoke_again(&world, child);
+    }
     let script = Script::default();
     let heard = script.handled.clone();
-    let deepest = world
-        .runtime
-        .start(child_of(&world, parent, MAX_DEPTH, script))
-        .unwrap();
+    let deepest = world.runtime.start(child_of(&world, &place, script)).unwrap();
     have(&world, deepest, invoke());
-    wait_until(|| names(&heard).iter().any(|n| n == "error.communication"));
+    wait_until(|| names(&heard) == ["error.communication"]);
 }

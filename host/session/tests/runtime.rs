@@ -753,7 +753,7 @@ fn a_journal_that_takes_no_more_ends_the_session_with_the_reason() {
 }
 
 #[test]
-fn a_session_that_sends_itself_events_without_end_is_ended_and_one_that_pauses_is_not() {
+fn a_session_that_sends_itself_events_without_end_is_ended() {
     let world = World::new(options());
     let id = world.start(Script::default());
     world.send(id, "again");
@@ -788,4 +788,33 @@ fn errors_of_the_strategy_and_refused_commands_stand_in_the_sessions_log() {
         ]
     );
     assert_eq!(world.runtime.counters().commands_refused.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn delays_between_refused_sends_are_no_loop() {
+    let few = Options {
+        session: core::Options {
+            max_own_in_a_row: 3,
+            ..core::Options::default()
+        },
+        ..options()
+    };
+    let world = World::new(few);
+    let id = world.start(Script::default());
+    // Nobody is there: what the session handles is one refusal after the other, each after a delay.
+    let target = || Some("#_nobody".to_owned());
+    let pings: Vec<_> = (1..=8).map(|i| send("ping", "p", target(), 10 * i)).collect();
+    world.runtime.send(id, act(&pings)).unwrap();
+    let deadline = std::time::Instant::now() + PATIENCE;
+    for i in 1..=8 {
+        while world.runtime.get(id).unwrap().events < 1 + i {
+            if world.runtime.get(id).unwrap().timers == 8 - i as usize + 1 {
+                world.advance(10);
+                world.runtime.clock_changed();
+            }
+            assert!(std::time::Instant::now() < deadline, "a refusal was to come");
+            std::thread::yield_now();
+        }
+    }
+    assert!(world.runtime.get(id).unwrap().end.is_none());
 }

@@ -48,6 +48,7 @@ impl Simulated {
             seed: case.seed,
             started_ms: now_ms,
             origin: "simulation".into(),
+            parent: None,
         };
         Simulated {
             core: Session::new(

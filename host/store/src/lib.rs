@@ -19,4 +19,4 @@ mod record;
 
 pub use journal::{Acknowledge, Append, AppendError, Appended, Claimed, Journal, ReadError, Unavailable};
 pub use names::{InvalidName, Name, Tenant};
-pub use record::{Cause, Outcome, Record, SessionStarted, Via};
+pub use record::{Cause, Outcome, Parent, Record, SessionStarted, Via};

@@ -6,7 +6,7 @@
 //! events that a step sends to its own session follow its `Stepped` in the same append.
 
 use crate::{Name, Tenant};
-use pointsman_contract::{CommandId, Digest, Ended, Event, Failure, Seq};
+use pointsman_contract::{CommandId, Digest, Ended, Event, Failure, Seq, SessionId};
 use serde::{Deserialize, Serialize};
 
 /// One entry of a journal.
@@ -93,6 +93,20 @@ pub struct SessionStarted {
     pub started_ms: u64,
     /// What caused it, for operators: such as `sip:7001` or `rest`.
     pub origin: String,
+    /// Who invoked it; absent: nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<Parent>,
+}
+
+/// Who invoked a session (W3C SCXML 6.4).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parent {
+    /// The session.
+    pub session: SessionId,
+    /// Its name for the invocation (`invokeid`).
+    pub invoke: String,
+    /// How many sessions stand above the child: 1 where nobody has invoked the parent.
+    pub depth: u16,
 }
 
 /// A command's place within its session: the record whose handling gave it, and which of that step's commands it is.
@@ -164,7 +178,7 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pointsman_contract::{FailureCode, SessionId};
+    use pointsman_contract::FailureCode;
 
     #[test]
     fn every_record_survives_its_serialised_form() {
@@ -183,6 +197,11 @@ mod tests {
                 seed: u64::MAX,
                 started_ms: 1,
                 origin: "rest".into(),
+                parent: Some(Parent {
+                    session: SessionId::from_random([3; 20]),
+                    invoke: "child".into(),
+                    depth: 1,
+                }),
             })),
             Record::EventReceived {
                 event: Event::external("a.b", Some("1".into())),

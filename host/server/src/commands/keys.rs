@@ -18,7 +18,7 @@ enum Action {
     /// Make a key: prints it, and what goes into the server's configuration
     #[command(after_help = "\
 Examples:
-  pointsman keys new ops --role platform-admin
+  pointsman keys new ops --role platform-admin --tenant '*'
   pointsman keys new ci --role deployer --tenant acme >> pointsman.toml     the key itself is shown on the terminal
 
 A running server takes the new key over when its configuration is reloaded (SIGHUP, or the changed file).")]
@@ -28,8 +28,8 @@ A running server takes the new key over when its configuration is reloaded (SIGH
         /// What its holder may do
         #[arg(long, value_parser = ["viewer", "operator", "deployer", "tenant-admin", "platform-admin"])]
         role: String,
-        /// The tenant that it is good for, * for all
-        #[arg(long, default_value = "*", value_parser = tenant)]
+        /// The tenant that it is good for, '*' for all
+        #[arg(long, value_parser = tenant)]
         tenant: String,
     },
 }

@@ -7,11 +7,15 @@ use super::{
     seed_of,
 };
 use pointsman_contract::{
-    Command, CommandId, Digest, Ended, Event, Failure, FailureCode, Moment, Send, Seq, SessionId, StartInfo, Step,
+    CANCEL_EVENT, Command, CommandId, Digest, Ended, Event, EventKind, Failure, FailureCode, Moment, Send, Seq,
+    SessionId, StartInfo, Step,
 };
 use pointsman_store::{Cause, Outcome, Record, SessionStarted, Via};
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, VecDeque};
+
+/// How a session ends whose invocation is over.
+const CANCELLED: &str = "its invocation is over";
 
 /// One session.
 #[derive(Debug)]
@@ -32,6 +36,8 @@ pub struct Session {
     starting: Option<Box<(Seq, Call)>>,
     /// The event being handled.
     running: Option<Seq>,
+    /// It is the one that ends the session.
+    cancelling: bool,
     /// No call before this is acknowledged: host data that the last step has read.
     gate: Seq,
     /// Outputs that wait for an acknowledgement, in order.
@@ -66,6 +72,7 @@ impl Session {
             selected: None,
             starting: None,
             running: None,
+            cancelling: false,
             gate: Seq(0),
             held: VecDeque::new(),
             timers: BTreeMap::new(),
@@ -206,6 +213,8 @@ impl Session {
         let Some((send, route)) = self.timers.remove(&cause) else {
             return;
         };
+        // Wherever it goes: there was a delay.
+        self.own_in_a_row = 0;
         let seq = self.record(Record::TimerFired {
             cause,
             send_id: send.id.clone(),
@@ -253,11 +262,12 @@ impl Session {
         // Commands follow from what is acknowledged already, unless the step has read host data.
         let leave = if reads { stepped } else { cause };
         self.gate = leave;
-        let ends = step.done.is_some();
+        let ends = step.done.is_some() || self.cancelling;
         for (command, ordinal) in step.commands.into_iter().zip(0..) {
             self.command(Cause { seq: cause, ordinal }, command, leave, ends);
         }
         match step.done {
+            _ if self.cancelling => self.end(Ended::Terminated(CANCELLED.into()), self.now_ms),
             Some(done) => self.end(Ended::Done(done), self.now_ms),
             None => self.select(),
         }
@@ -472,6 +482,7 @@ impl Session {
             && let Some(Waiting { seq, at_ms, event, .. }) = self.selected.take_if(ready)
         {
             self.running = Some(seq);
+            self.cancelling = event.kind == EventKind::Platform && event.name == CANCEL_EVENT;
             let moment = self.moment(seq, at_ms);
             out.push(Output::Run(Call::Handle(moment, event)));
         }

@@ -1,7 +1,7 @@
 //! One session's place in the runtime: its mailbox, and the work that one job at a time does for it.
 
 use super::{
-    Error, Filter, Importance, Info, Inner, LOG_TAIL, MAX_CHILDREN, MAX_DEPTH, MAX_INSPECTIONS, Parent, Program,
+    Error, Filter, Importance, Info, Inner, LOG_TAIL, MAX_CHILDREN, MAX_DEPTH, MAX_INSPECTIONS, Program,
     RESERVED_EVENTS, Snapshot, Strategy,
     children::Children,
     counters::count,
@@ -14,10 +14,10 @@ use crate::core::{
     Call, Failed, Input, Output, Rejected, SESSION_PREFIX, Session, StepOutcome, address, event_of, is_scxml,
 };
 use pointsman_contract::{
-    Command, Ended, Epoch, Event, EventKind, Failure, FailureCode, Inspection, Invoke, LogEntry, SCXML_PROCESSOR, Step,
-    TraceEntry,
+    Command, CommandId, Ended, Epoch, Event, EventKind, Failure, FailureCode, Inspection, Invoke, LogEntry,
+    SCXML_PROCESSOR, Step, TraceEntry,
 };
-use pointsman_store::{Append, AppendError, Appended};
+use pointsman_store::{Append, AppendError, Appended, Parent};
 use std::{
     any::Any,
     collections::VecDeque,
@@ -347,7 +347,7 @@ impl Cell {
             }
             Output::Perform(_, Command::CancelInvoke(invoke)) => {
                 let child = lock(&self.children).end(&invoke);
-                runtime.dismiss(child, "its invocation was cancelled");
+                runtime.dismiss(child);
             }
             Output::Perform(_, Command::Send(send)) if is_relation(&send) => {
                 let event = event_of(id, &send);
@@ -359,13 +359,15 @@ impl Cell {
             }
             Output::Perform(command_id, command) => {
                 if let Command::Invoke(invoke) = &command
-                    && let Err(reason) = self.invoke(runtime, invoke)
+                    && let Err(reason) = self.invoke(runtime, invoke, command_id)
                 {
                     return self.refused(runtime, work, Input::Refused(command, reason, runtime.now_ms()));
                 }
                 if let Err(refused) = runtime.services.commands.perform(&self.info, command_id, command) {
                     if let Command::Invoke(invoke) = &refused.command {
-                        lock(&self.children).end(&invoke.id);
+                        let mut children = lock(&self.children);
+                        children.end(&invoke.id);
+                        children.found(command_id);
                     }
                     self.refused(
                         runtime,
@@ -408,7 +410,7 @@ impl Cell {
     }
 
     /// Makes a place for a child, whose document is to be found.
-    fn invoke(&self, runtime: &Arc<Inner>, invoke: &Invoke) -> Result<(), String> {
+    fn invoke(&self, runtime: &Arc<Inner>, invoke: &Invoke, command: CommandId) -> Result<(), String> {
         if self
             .info
             .parent
@@ -424,9 +426,9 @@ impl Cell {
                     "it has invoked {MAX_CHILDREN} sessions that live, as many as it may"
                 ));
             }
-            children.begin(&invoke.id, invoke.autoforward)
+            children.begin(&invoke.id, invoke.autoforward, command)
         };
-        runtime.dismiss(before, "another invocation has taken its name");
+        runtime.dismiss(before);
         Ok(())
     }
 
@@ -528,7 +530,7 @@ impl Cell {
         }
         runtime.counters.ended(ended);
         let children = lock(&self.children).close();
-        runtime.dismiss(children, "the session that invoked it is over");
+        runtime.dismiss(children);
         if let Some(parent) = &self.info.parent {
             self.answer(runtime, parent, ended);
         }

@@ -7,19 +7,18 @@
 //!   child's end   --> done.invoke.id, unless the place is gone
 //! ```
 
-use pointsman_contract::{Event, SessionId};
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use pointsman_contract::{CommandId, Event, SessionId};
+use std::collections::{BTreeMap, BTreeSet};
 
-/// Who invoked a session.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Parent {
-    /// The session.
+/// An invocation that a session is started for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invocation {
+    /// Who invokes.
     pub session: SessionId,
-    /// Its name for the invocation (`invokeid`).
+    /// Its name for it (`invokeid`), which another one may have had before.
     pub invoke: String,
-    /// How many sessions stand above the child: 1 where nobody has invoked the parent.
-    pub depth: u16,
+    /// The command, which no other one has.
+    pub command: CommandId,
 }
 
 /// Sessions that may stand above one another. A strategy that invokes itself would go on until the tenant's last place.
@@ -35,11 +34,14 @@ const MAX_EARLY: usize = 64;
 #[derive(Default)]
 pub(super) struct Children {
     places: BTreeMap<String, Place>,
+    /// Invocations whose documents are being found, those that are over meanwhile included: the work goes on for a moment.
+    coming: BTreeSet<(u64, u32)>,
     /// The parent is over: nobody begins any more.
     closed: bool,
 }
 
 struct Place {
+    command: CommandId,
     autoforward: bool,
     child: Child,
 }
@@ -62,31 +64,42 @@ pub(super) enum Reached {
 
 impl Children {
     /// An invocation has begun. One of the same name, if any, is over: its child is answered.
-    pub fn begin(&mut self, invoke: &str, autoforward: bool) -> Option<SessionId> {
+    pub fn begin(&mut self, invoke: &str, autoforward: bool, command: CommandId) -> Option<SessionId> {
         let place = Place {
+            command,
             autoforward,
             child: Child::Coming(Vec::new()),
         };
         if self.closed {
             return None;
         }
+        self.coming.insert(key(command));
         self.places.insert(invoke.to_owned(), place).and_then(Place::child)
     }
 
     /// Is there room for one more?
     pub fn is_full(&self) -> bool {
-        self.places.len() >= MAX_CHILDREN
+        let here = self
+            .places
+            .values()
+            .filter(|place| matches!(place.child, Child::Here(_)));
+        here.count() + self.coming.len() >= MAX_CHILDREN
     }
 
-    /// May a child take this place?
-    pub fn is_coming(&self, invoke: &str) -> bool {
-        matches!(
-            self.places.get(invoke),
-            Some(Place {
-                child: Child::Coming(_),
-                ..
-            })
-        )
+    /// Does this invocation wait for its child?
+    pub fn awaits(&self, invocation: &Invocation) -> bool {
+        let place = self.places.get(&invocation.invoke);
+        place.is_some_and(|place| place.command == invocation.command && matches!(place.child, Child::Coming(_)))
+    }
+
+    /// The work for an invocation is over.
+    pub fn found(&mut self, command: CommandId) {
+        self.coming.remove(&key(command));
+    }
+
+    /// Is this session the child of this name?
+    pub fn has(&self, invoke: &str, session: SessionId) -> bool {
+        matches!(self.places.get(invoke), Some(Place { child: Child::Here(child), .. }) if *child == session)
     }
 
     /// The child is there: what has waited for it.
@@ -125,8 +138,7 @@ impl Children {
 
     /// The invocation is over because this child is. False where it was over before.
     pub fn left(&mut self, invoke: &str, child: SessionId) -> bool {
-        let is_its =
-            matches!(self.places.get(invoke), Some(Place { child: Child::Here(session), .. }) if *session == child);
+        let is_its = self.has(invoke, child);
         if is_its {
             self.places.remove(invoke);
         }
@@ -148,4 +160,8 @@ impl Place {
             Child::Coming(_) => None,
         }
     }
+}
+
+fn key(command: CommandId) -> (u64, u32) {
+    (command.seq.0, command.ordinal)
 }

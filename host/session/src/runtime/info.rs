@@ -1,8 +1,7 @@
 //! What can be asked about a session without disturbing it.
 
-use super::children::Parent;
 use pointsman_contract::{Digest, Ended, LogEntry, SessionId};
-use pointsman_store::{Name, Tenant};
+use pointsman_store::{Name, Parent, Tenant};
 use serde::Serialize;
 use std::{collections::VecDeque, fmt, str::FromStr};
 

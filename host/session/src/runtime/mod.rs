@@ -27,7 +27,7 @@ mod table;
 mod timers;
 mod traits;
 
-pub use children::{MAX_CHILDREN, MAX_DEPTH, Parent};
+pub use children::{Invocation, MAX_CHILDREN, MAX_DEPTH};
 pub use counters::{Counters, FAILURES, STEP_BUCKETS_US};
 pub use error::Error;
 pub use info::{End, Filter, Info, InvalidPosition, LogLine, Page, Position, Snapshot};
@@ -39,9 +39,9 @@ use cell::Cell;
 use children::Reached;
 use counters::count;
 use pointsman_contract::{
-    CommandId, Digest, Event, EventKind, Inspection, MAX_EVENT_DATA, SCXML_PROCESSOR, Seq, SessionId,
+    CANCEL_EVENT, CommandId, Digest, Event, EventKind, Inspection, MAX_EVENT_DATA, SCXML_PROCESSOR, Seq, SessionId,
 };
-use pointsman_store::{Acknowledge, Appended, Journal, Name, Outcome, SessionStarted, Tenant};
+use pointsman_store::{Acknowledge, Appended, Journal, Name, Outcome, Parent, SessionStarted, Tenant};
 use std::{
     collections::BTreeMap,
     fmt,
@@ -135,8 +135,8 @@ pub struct StartRequest {
     pub origin: String,
     /// Ask each step for a trace.
     pub trace: bool,
-    /// Who invokes it; `None`: nobody.
-    pub parent: Option<Parent>,
+    /// What it is started for, where another session invokes it.
+    pub invocation: Option<Invocation>,
 }
 
 /// A running runtime.
@@ -156,7 +156,7 @@ struct Inner {
 }
 
 /// Events of [`Runtime::report`] that may wait beyond the limit for ordinary ones.
-pub const RESERVED_EVENTS: usize = 64;
+pub const RESERVED_EVENTS: usize = 64 + MAX_CHILDREN;
 
 /// Whether an event may take a reserved place.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -204,44 +204,65 @@ impl Runtime {
     /// Starts a session. It lives from here on; whether its strategy could begin is seen in its end. One that is invoked is
     /// only started while its invocation lasts.
     pub fn start(&self, request: StartRequest) -> Result<SessionId, Error> {
-        let Some(parent) = request.parent.clone() else {
-            return self.begin(request);
+        let Some(invocation) = request.invocation.clone() else {
+            return self.begin(request, None);
         };
         let over = || Error::InvocationOver {
-            session: parent.session,
-            invoke: parent.invoke.clone(),
+            session: invocation.session,
+            invoke: invocation.invoke.clone(),
         };
-        let cell = self.cell(parent.session).map_err(|_| over())?;
+        let cell = self.cell(invocation.session).map_err(|_| over())?;
         // Held until the child has its place: nobody else can end the invocation, or find it without the child, meanwhile.
         let mut children = lock(&cell.children);
-        if !children.is_coming(&parent.invoke) || cell.info.tenant != request.tenant {
+        if !children.awaits(&invocation) || cell.info.tenant != request.tenant {
             return Err(over());
         }
-        let child = self.begin(request)?;
-        for event in children.arrive(&parent.invoke, child) {
+        let parent = Parent {
+            session: invocation.session,
+            invoke: invocation.invoke.clone(),
+            depth: cell.info.parent.as_ref().map_or(1, |above| above.depth + 1),
+        };
+        let child = self.begin(request, Some(parent))?;
+        children.found(invocation.command);
+        for event in children.arrive(&invocation.invoke, child) {
             // An event for a session that is over already is as one that came a moment later.
             let _over = self.0.send(child, event);
         }
         Ok(child)
     }
 
-    /// An invocation came to nothing: its document cannot be had, or cannot run. The parent hears of it.
-    pub fn invocation_failed(&self, parent: &Parent, reason: &str) {
-        let Ok(cell) = self.cell(parent.session) else { return };
-        let was_coming = {
-            let mut children = lock(&cell.children);
-            let coming = children.is_coming(&parent.invoke);
-            if coming {
-                children.end(&parent.invoke);
-            }
-            coming
+    /// Does an invocation still wait for its session? Asked before its document is worked on.
+    pub fn awaits(&self, invocation: &Invocation) -> bool {
+        let cell = self.cell(invocation.session);
+        cell.is_ok_and(|cell| lock(&cell.children).awaits(invocation))
+    }
+
+    /// An invocation came to nothing: its document cannot be had, or cannot run. The parent hears of it, if it still waits. To
+    /// be called, or [`Runtime::start`] with success, for each invocation that was performed.
+    pub fn invocation_failed(&self, invocation: &Invocation, reason: &str) {
+        let Ok(cell) = self.cell(invocation.session) else {
+            return;
         };
-        if was_coming {
-            let _over = self.report(parent.session, cell::invocation_error(&parent.invoke, reason));
+        let awaited = {
+            let mut children = lock(&cell.children);
+            children.found(invocation.command);
+            let awaited = children.awaits(invocation);
+            if awaited {
+                children.end(&invocation.invoke);
+            }
+            awaited
+        };
+        if awaited {
+            let session = invocation.session;
+            self.remark(
+                session,
+                &format!("invoke `{}` came to nothing: {reason}", invocation.invoke),
+            );
+            let _over = self.report(session, cell::invocation_error(&invocation.invoke, reason));
         }
     }
 
-    fn begin(&self, request: StartRequest) -> Result<SessionId, Error> {
+    fn begin(&self, request: StartRequest, parent: Option<Parent>) -> Result<SessionId, Error> {
         let inner = &self.0;
         if inner.draining.load(Ordering::Acquire) {
             return Err(Error::Draining);
@@ -271,7 +292,7 @@ impl Runtime {
             params,
             origin,
             trace,
-            parent,
+            invocation: _,
         } = request;
         let started_ms = inner.now_ms();
         let started = SessionStarted {
@@ -284,6 +305,7 @@ impl Runtime {
             seed,
             started_ms,
             origin: origin.clone(),
+            parent: parent.clone(),
         };
         let info = Info {
             id,
@@ -465,6 +487,12 @@ impl Inner {
                 invokeid: Some(parent.invoke.clone()),
                 ..event
             };
+            let cell = self.cell(parent.session)?;
+            // What a child sends after its invocation is over is not heard (W3C SCXML 6.4.3).
+            let children = lock(&cell.children);
+            if !children.has(&parent.invoke, from.info.id) {
+                return Err(nobody());
+            }
             return self.send(parent.session, event);
         }
         let invoke = target.strip_prefix("#_").ok_or_else(nobody)?;
@@ -487,10 +515,11 @@ impl Inner {
         }
     }
 
-    /// The children of a session that is over, or whose invocation is, end with it.
-    fn dismiss(self: &Arc<Self>, children: impl IntoIterator<Item = SessionId>, reason: &str) {
-        for cell in children.into_iter().filter_map(|child| self.table.get(child)) {
-            cell.push(self, Input::Terminate(reason.to_owned(), self.now_ms()));
+    /// The children of a session that is over, or whose invocation is, end with it: in a step of their own, where they may.
+    fn dismiss(self: &Arc<Self>, children: impl IntoIterator<Item = SessionId>) {
+        for child in children {
+            // One that has ended by itself is as well.
+            let _over = self.receive(child, Event::platform(CANCEL_EVENT, None), Importance::Reserved);
         }
     }
 

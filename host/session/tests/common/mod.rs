@@ -265,7 +265,7 @@ impl World {
             params: "{}".into(),
             origin: "test".into(),
             trace: false,
-            parent: None,
+            invocation: None,
         }
     }
 
