@@ -356,7 +356,15 @@ fn commands_that_nobody_carries_out_come_back_as_errors() {
 
 #[tokio::test]
 async fn a_session_that_sends_to_itself_for_ever_lets_others_work_and_can_be_terminated() {
-    let world = World::new(Options { lanes: 1, ..options() });
+    let world = World::new(Options {
+        lanes: 1,
+        session: core::Options {
+            // Else it is ended as soon as this is reached.
+            max_own_in_a_row: usize::MAX,
+            ..core::Options::default()
+        },
+        ..options()
+    });
     let runaway = world.start(Script::default());
     world.send(runaway, "again");
     let healthy = world.start(Script::default());
