@@ -96,18 +96,23 @@ async fn what_is_unknown_is_an_error_with_its_id() {
     assert_eq!(world.runtime.get(nobody), Err(expected));
 }
 
-#[test]
-fn a_full_queue_refuses_events_and_loses_none_that_it_accepted() {
+/// Sessions in which three events may wait, and a script that handles none while its gate is locked.
+fn with_three_places() -> (World, Arc<Mutex<()>>, Script) {
     let session = core::Options {
         max_waiting: 3,
         ..core::Options::default()
     };
-    let world = World::new(Options { session, ..options() });
     let gate = Arc::new(Mutex::new(()));
     let script = Script {
         gate: Some(gate.clone()),
         ..Script::default()
     };
+    (World::new(Options { session, ..options() }), gate, script)
+}
+
+#[test]
+fn a_full_queue_refuses_events_and_loses_none_that_it_accepted() {
+    let (world, gate, script) = with_three_places();
     let handled = script.handled.clone();
     let closed = gate.lock().unwrap();
     let id = world.start(script);
@@ -140,16 +145,7 @@ fn a_full_queue_refuses_events_and_loses_none_that_it_accepted() {
 
 #[test]
 fn what_a_link_reports_is_taken_when_the_queue_is_full_of_other_events() {
-    let session = core::Options {
-        max_waiting: 3,
-        ..core::Options::default()
-    };
-    let world = World::new(Options { session, ..options() });
-    let gate = Arc::new(Mutex::new(()));
-    let script = Script {
-        gate: Some(gate.clone()),
-        ..Script::default()
-    };
+    let (world, gate, script) = with_three_places();
     let handled = script.handled.clone();
     let closed = gate.lock().unwrap();
     let id = world.start(script);
@@ -424,9 +420,15 @@ async fn ended_sessions_can_be_listed_until_newer_ones_take_their_place() {
             world.start(Script::default())
         })
         .collect();
-    for id in &ids {
+    let deadline = std::time::Instant::now() + PATIENCE;
+    for (id, left) in ids.iter().zip([2, 1, 0]) {
         world.send(*id, "finish");
         world.next_end();
+        // It is told of its end before it has left, and the next one could leave first.
+        while world.runtime.counters().live.load(Ordering::Acquire) != left {
+            assert!(std::time::Instant::now() < deadline, "it was to leave");
+            std::thread::yield_now();
+        }
     }
     assert_eq!(world.runtime.drain(PATIENCE).await, 0);
     assert_eq!(world.runtime.get(ids[0]), Err(Error::NoSuchSession(ids[0])));

@@ -543,8 +543,9 @@ impl Inner {
     }
 
     fn left(&self, cell: &Cell) {
-        self.counters.live.fetch_sub(1, Ordering::Relaxed);
         self.table.ended(cell, self.options.ended_per_tenant);
+        // Release: whoever sees it finds the session among the ended ones.
+        self.counters.live.fetch_sub(1, Ordering::Release);
         self.left.notify_waiters();
     }
 
