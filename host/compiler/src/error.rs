@@ -1,11 +1,6 @@
-use pointsman_scxml::Diagnostic;
-
 /// A document that could not be compiled.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// It uses something that cannot be compiled; each place with its reason.
-    #[error("{}", .0.iter().map(|d| d.message.clone()).collect::<Vec<_>>().join("; "))]
-    Unsupported(Vec<Diagnostic>),
     /// It is larger than the tables can number.
     #[error("the document has {count} {what}, at most {limit} can be compiled: split it up")]
     TooLarge {

@@ -59,7 +59,7 @@ impl Compiler {
     /// Compiles a document.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] with all places at once; [`Error::Sandbox`] when the engine refuses it.
+    /// [`Error::TooLarge`]; [`Error::Sandbox`] when the engine refuses it.
     pub fn compile(&self, document: &model::Document, form: Form) -> Result<Compiled, Error> {
         let tables = flatten(document)?;
         let limits = postcard::to_allocvec(&self.limits).expect("limits have a shape that postcard can write");

@@ -75,7 +75,7 @@ pub(crate) fn read(sources: Vec<Source>, mut report: Report) -> (Option<Config>,
             // A table whose header is misspelt may leave its inner tables to its neighbour, which has them twice then.
             // After other mistakes in the syntax nothing is sure enough to be called unknown.
             if errors.iter().all(|error| error.message() == "duplicate key") {
-                draft.unknown_at_top(index, &table, &mut report);
+                open(index, &table, &mut draft.origins, &mut report);
             }
         }
     }
@@ -99,31 +99,29 @@ fn hide_secret(report: &mut Report, index: usize, source: &Source, offset: usize
     }
 }
 
-impl Draft {
-    fn unknown_at_top(&mut self, source: usize, table: &Spanned<DeTable<'_>>, report: &mut Report) {
-        let table = Table {
-            entries: table.get_ref(),
-            place: Place::new(source, 0..0),
-        };
-        let mut reader = Reader {
-            report,
-            origins: &mut self.origins,
-            path: String::new(),
-        };
-        reader.refuse_unknown(&table, "the file", &TOP, &[]);
-    }
+/// A file's table, and a reader that has refused what no file has.
+fn open<'t, 'i, 'r>(
+    source: usize,
+    table: &'t Spanned<DeTable<'i>>,
+    origins: &'r mut Origins,
+    report: &'r mut Report,
+) -> (Table<'t, 'i>, Reader<'r>) {
+    let table = Table {
+        entries: table.get_ref(),
+        place: Place::new(source, 0..0),
+    };
+    let mut reader = Reader {
+        report,
+        origins,
+        path: String::new(),
+    };
+    reader.refuse_unknown(&table, "the file", &TOP, &[]);
+    (table, reader)
+}
 
+impl Draft {
     fn add(&mut self, source: usize, table: &Spanned<DeTable<'_>>, report: &mut Report) {
-        let table = Table {
-            entries: table.get_ref(),
-            place: Place::new(source, 0..0),
-        };
-        let mut reader = Reader {
-            report,
-            origins: &mut self.origins,
-            path: String::new(),
-        };
-        reader.refuse_unknown(&table, "the file", &TOP, &[]);
+        let (table, mut reader) = open(source, table, &mut self.origins, report);
         if let Some((key, node)) = table.entries.get_key_value("include") {
             if source == 0 {
                 // Followed when the files were read; here only its form is looked at.

@@ -17,7 +17,7 @@ use pointsman_api::types::{
 use pointsman_compiler::Sources;
 use pointsman_config as config;
 use pointsman_contract::{Ended, Event, Inspection, SessionId};
-use pointsman_session::runtime::{self, Runtime, Snapshot, StartRequest};
+use pointsman_session::runtime::{self, Runtime, Snapshot};
 use pointsman_store::catalog::{self, NewVersion, Number, Reference};
 use pointsman_store::{Name, Tenant as StoreTenant};
 use std::collections::BTreeMap;
@@ -437,17 +437,7 @@ impl Sessions for Shared {
             // What the request says wins over the script.
             params.extend(start.params);
             let params = serde_json::Value::Object(params).to_string();
-            let request = StartRequest {
-                tenant,
-                strategy: found.name,
-                version: found.version,
-                component: found.component,
-                program: found.program,
-                params,
-                origin: format!("rest:{}", start.by),
-                trace: false,
-                invocation: None,
-            };
+            let request = found.request(tenant, params, format!("rest:{}", start.by));
             self.0.runtime.start(request).map_err(|e| match e {
                 runtime::Error::Draining
                 | runtime::Error::TooManySessions { .. }

@@ -13,7 +13,7 @@ use crate::script;
 use arc_swap::ArcSwap;
 use pointsman_config as config;
 use pointsman_contract::{Command, CommandId, Ended, Event, SessionId};
-use pointsman_session::runtime::{self, Info, Refused, Runtime, StartRequest};
+use pointsman_session::runtime::{self, Info, Refused, Runtime};
 use pointsman_store::{Outcome, Tenant};
 use pointsman_telephony::model::{
     self, Call, CallUuid, EventKind, RequestKind, RouteFailure, RouteType, Target, UserData,
@@ -356,17 +356,7 @@ impl Calls {
         // nothing that the link reports meanwhile may come before them.
         let mut state = lock(&self.inner.state);
         let started = found.and_then(|(found, start)| {
-            let request = StartRequest {
-                tenant: start.tenant,
-                strategy: found.name,
-                version: found.version,
-                component: found.component,
-                program: found.program,
-                params: start.params,
-                origin: start.origin,
-                trace: false,
-                invocation: None,
-            };
+            let request = found.request(start.tenant, start.params, start.origin);
             let runtime = self.inner.runtime.get().ok_or("the node is not ready")?;
             runtime.start(request).map_err(|e| e.to_string())
         });

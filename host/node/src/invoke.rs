@@ -114,16 +114,10 @@ impl Work {
     }
 
     fn start(&self, tenant: Tenant, found: Found, params: String) -> Result<(), String> {
+        let origin = format!("invoke:{}", self.invocation.session);
         let request = StartRequest {
-            tenant,
-            strategy: found.name,
-            version: found.version,
-            component: found.component,
-            program: found.program,
-            params,
-            origin: format!("invoke:{}", self.invocation.session),
-            trace: false,
             invocation: Some(self.invocation.clone()),
+            ..found.request(tenant, params, origin)
         };
         self.runtime.start(request).map(drop).map_err(|e| e.to_string())
     }

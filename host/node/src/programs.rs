@@ -84,6 +84,23 @@ pub(crate) struct Found {
     pub program: Arc<dyn runtime::Program>,
 }
 
+impl Found {
+    /// A session of it to be started, that nobody has invoked.
+    pub fn request(self, tenant: Tenant, params: String, origin: String) -> runtime::StartRequest {
+        runtime::StartRequest {
+            tenant,
+            strategy: self.name,
+            version: self.version,
+            component: self.component,
+            program: self.program,
+            params,
+            origin,
+            trace: false,
+            invocation: None,
+        }
+    }
+}
+
 /// Finds, compiles and loads. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Programs {
@@ -373,10 +390,6 @@ impl Programs {
                     warnings,
                 })
             }
-            Err(pointsman_compiler::Error::Unsupported(diagnostics)) => Err(Error::Document(Problems {
-                diagnostics,
-                files: document.files,
-            })),
             Err(e) => Err(Error::Fetch {
                 url: url.into(),
                 why: e.to_string(),

@@ -131,6 +131,7 @@ pub fn raise_descriptor_limit() -> std::io::Result<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Write as _;
     use std::thread;
 
     /// This thread's slice as the scheduler has it, of /proc: only kernels with scheduler debugging show it.
@@ -140,17 +141,25 @@ mod tests {
         line.rsplit_once(':')?.1.trim().parse().ok()
     }
 
+    /// On the real standard error: what a test prints is captured, and nobody would see it.
+    fn skipped(why: &str) {
+        let line = format!("SKIPPED: {why}\n");
+        std::io::stderr()
+            .write_all(line.as_bytes())
+            .expect("standard error takes a line");
+    }
+
     #[test]
     fn threads_inherit_short_turns_until_they_ask_for_ordinary_ones() {
         thread::spawn(|| {
             let Some(ordinary) = slice() else {
-                eprintln!("SKIPPED: this kernel does not show a thread's slice");
+                skipped("this kernel does not show a thread's slice");
                 return;
             };
             short_turns();
             let short = slice();
             if short == Some(ordinary) {
-                eprintln!("SKIPPED: this kernel has no slices of a thread's own");
+                skipped("this kernel has no slices of a thread's own");
                 return;
             }
             assert_eq!(short, Some(100_000));

@@ -629,6 +629,22 @@ mod tests {
         .unwrap()
     }
 
+    /// Has lane 0 at work until something is sent.
+    fn occupied(w: &Workers) -> mpsc::Sender<()> {
+        let (release, hold) = mpsc::channel::<()>();
+        let (began, begins) = mpsc::channel();
+        w.run(
+            0,
+            Box::new(move || {
+                began.send(()).unwrap();
+                hold.recv().unwrap();
+            }),
+        )
+        .unwrap();
+        begins.recv().unwrap();
+        release
+    }
+
     #[test]
     fn jobs_of_a_lane_run_in_order() {
         let w = start(1, LONG);
@@ -901,17 +917,7 @@ mod tests {
             ..Default::default()
         })
         .unwrap();
-        let (release, hold) = mpsc::channel::<()>();
-        let (began, begins) = mpsc::channel();
-        w.run(
-            0,
-            Box::new(move || {
-                began.send(()).unwrap();
-                hold.recv().unwrap();
-            }),
-        )
-        .unwrap();
-        begins.recv().unwrap();
+        let release = occupied(&w);
         w.run(0, Box::new(|| ())).unwrap();
         assert_eq!(w.run(0, Box::new(|| ())), Err(Busy));
         release.send(()).unwrap();
@@ -931,17 +937,7 @@ mod tests {
         // One lane: with more, an idle one would take the job that is to wait.
         let w = start(1, LONG);
         let shared = Arc::downgrade(&w.handle.0);
-        let (release, hold) = mpsc::channel::<()>();
-        let (began, begins) = mpsc::channel();
-        w.run(
-            0,
-            Box::new(move || {
-                began.send(()).unwrap();
-                hold.recv().unwrap();
-            }),
-        )
-        .unwrap();
-        begins.recv().unwrap();
+        let release = occupied(&w);
         let (never, waits) = mpsc::channel::<()>();
         w.run(0, Box::new(move || never.send(()).unwrap())).unwrap();
         drop(w.clone());

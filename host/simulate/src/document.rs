@@ -111,16 +111,9 @@ impl Document {
 
     /// What the compiler says of it, with its places where it has some.
     pub fn compile_error(&self, path: &Path, error: pointsman_compiler::Error) -> Error {
-        match error {
-            pointsman_compiler::Error::Unsupported(diagnostics) => Error::Document(Errors {
-                diagnostics,
-                files: self.shown_files(),
-                omitted: 0,
-            }),
-            source => Error::Compile {
-                path: path.to_owned(),
-                source,
-            },
+        Error::Compile {
+            path: path.to_owned(),
+            source: error,
         }
     }
 }

@@ -22,7 +22,7 @@ const MAX: usize = u16::MAX as usize;
 /// The tables of a document.
 ///
 /// # Errors
-/// [`Error::Unsupported`] for what cannot be compiled yet, [`Error::TooLarge`].
+/// [`Error::TooLarge`].
 pub fn flatten(document: &model::Document) -> Result<Chart, Error> {
     let mut f = Flattener {
         null: document.datamodel == model::Datamodel::Null,

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   invoke        --> a place here --> whoever performs commands finds the document --> Runtime::start with a parent
-//!   cancel-invoke --> the place goes, and the child is terminated
+//!   cancel-invoke --> the place goes, and the child has one last step
 //!   #_id          --> the child, or the place until it is there
 //!   child's end   --> done.invoke.id, unless the place is gone
 //! ```
@@ -35,7 +35,7 @@ const MAX_EARLY: usize = 64;
 pub(super) struct Children {
     places: BTreeMap<String, Place>,
     /// Invocations whose documents are being found, those that are over meanwhile included: the work goes on for a moment.
-    coming: BTreeSet<(u64, u32)>,
+    coming: BTreeSet<CommandId>,
     /// The parent is over: nobody begins any more.
     closed: bool,
 }
@@ -73,7 +73,7 @@ impl Children {
         if self.closed {
             return None;
         }
-        self.coming.insert(key(command));
+        self.coming.insert(command);
         self.places.insert(invoke.to_owned(), place).and_then(Place::child)
     }
 
@@ -94,7 +94,7 @@ impl Children {
 
     /// The work for an invocation is over.
     pub fn found(&mut self, command: CommandId) {
-        self.coming.remove(&key(command));
+        self.coming.remove(&command);
     }
 
     /// Is this session the child of this name?
@@ -160,8 +160,4 @@ impl Place {
             Child::Coming(_) => None,
         }
     }
-}
-
-fn key(command: CommandId) -> (u64, u32) {
-    (command.seq.0, command.ordinal)
 }

@@ -137,14 +137,12 @@ fn refused(compiler: &Compiler, path: &Path, errors: Errors) -> Findings {
     let Ok(document) = Document::read_despite_missing(path) else {
         return findings;
     };
-    let more = match compiler.compile(&document.model, Form::Image) {
-        Ok(compiled) => compiled.warnings,
-        Err(pointsman_compiler::Error::Unsupported(diagnostics)) => diagnostics,
-        Err(_) => return findings,
+    let Ok(compiled) = compiler.compile(&document.model, Form::Image) else {
+        return findings;
     };
     // What the reader found stands in the document itself, which is the first file of both readings.
     findings.files = document.shown_files();
-    findings.diagnostics.extend(more);
+    findings.diagnostics.extend(compiled.warnings);
     findings.diagnostics.extend(lint::check(&document.model));
     findings.diagnostics.sort_by_key(|diagnostic| diagnostic.at);
     findings
