@@ -41,7 +41,7 @@ pub(crate) fn give_way(thread: libc::pid_t) {
 /// What is left to do on a thread that gives way takes locks that others wait for: it is to get its turn soon, although it
 /// stays last in line.
 pub(crate) fn hurry() {
-    ask_for_slice(0, SHORT_TURN, nice());
+    ask_for_slice(0, SHORT_TURN, LOWEST);
 }
 
 /// This thread's nice value.

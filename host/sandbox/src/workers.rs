@@ -579,7 +579,6 @@ impl Watch {
             return;
         }
         queue.owner += 1;
-        queue.lost.store(true, Ordering::Relaxed);
         let owner = queue.owner;
         let slow = state.thread.load(Ordering::Relaxed);
         state.began_us.store(0, Ordering::Relaxed);
@@ -590,6 +589,8 @@ impl Watch {
         if let Some(everywhere) = shared.everywhere.filter(|_| state.processor.is_some()) {
             everywhere.keep(slow);
         }
+        // Last: whoever sees it asks for turns of its own, which what was done here must not undo.
+        queue.lost.store(true, Ordering::Relaxed);
         drop(queue);
         spares.free -= 1;
         spares.given.push_back((lane, owner));
