@@ -13,6 +13,7 @@ mod lockstep;
 mod machine;
 mod memory;
 mod neighbours;
+mod peers;
 mod process;
 mod report;
 mod runtime;
@@ -51,12 +52,16 @@ enum Program {
     Neighbours(neighbours::Arguments),
     /// Calls per second over SIP, and how long a decision takes.
     Sip(sip::Arguments),
+    /// Other SCXML engines and this one, on the same charts.
+    Peers(peers::Arguments),
 }
 
 fn main() -> Result<()> {
     let Arguments { json, program } = Arguments::parse();
-    // As the server does.
-    pointsman_sandbox::short_turns();
+    // As the server does; but what other engines run with is not for us to choose.
+    if !matches!(&program, Program::Peers(a) if a.here.is_none()) {
+        pointsman_sandbox::short_turns();
+    }
     let report: Report = match program {
         Program::Start(a) => start::run(&a),
         Program::Events(a) => events::run(&a),
@@ -64,6 +69,14 @@ fn main() -> Result<()> {
         Program::Deploy(a) => deploy::run(&a),
         Program::Neighbours(a) => neighbours::run(&a),
         Program::Sip(a) => sip::run(&a),
+        Program::Peers(a) => {
+            match peers::run(&a)? {
+                Some(results) if json => println!("{}", serde_json::to_string_pretty(&results)?),
+                Some(results) => print!("{}", peers::markdown(&results)),
+                None => {}
+            }
+            return Ok(());
+        }
     }?;
     if json {
         println!("{}", serde_json::to_string_pretty(&report)?);
