@@ -16,13 +16,13 @@ mod tables;
 
 pub use bits::{Bits, Rows};
 pub use tables::{
-    Assignment, Attribute, BlockId, Chart, Content, Data, DataId, Datamodel, Domain, DoneData, Enter, ExprId,
-    Expression, ExpressionKind, Instruction, Invoke, Limits, Op, Param, Position, Request, Send, Source, State,
-    StateId, StateKind, Transition, TransitionId, duration_ms, matches_descriptor,
+    Assignment, Attribute, BlockId, Chart, Content, Data, DataId, Datamodel, Domain, DoneData, Element, Enter, ExprId,
+    Expression, ExpressionKind, Instruction, Invoke, Limits, MAX_NESTING, Named, Op, Param, Position, Request, Send,
+    Source, State, StateId, StateKind, Transition, TransitionId, duration_ms, matches_descriptor,
 };
 
 /// Version of the tables. Raised with every change of their shape or meaning.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// Tables that cannot be used.
 #[derive(Debug, PartialEq, Eq)]

@@ -43,6 +43,16 @@ pub struct Chart {
     pub datamodel: Datamodel,
     /// `binding="late"`.
     pub late_binding: bool,
+    /// It is a document of ORS: targets of events may be bare session ids, and a `cancel` is reported.
+    pub of_ors: bool,
+    /// Scripts see the environment of ORS: `_data`, `_genesys`, `__Log` and so on.
+    pub ors: bool,
+    /// External events that no transition names are dropped (`_filterEvents`).
+    pub filter_events: bool,
+    /// Entries of one state without an external event (`_stateEntryLimit`).
+    pub state_entries: Option<u32>,
+    /// Microsteps in one macrostep, instead of [`Limits::microsteps`] (`_microStepLimit`).
+    pub microsteps: Option<u32>,
     /// Document order; 0 is the root.
     pub states: Vec<State>,
     /// Document order, default transitions included.
@@ -226,7 +236,7 @@ pub struct Data {
     pub location: ExprId,
     /// Initial value.
     pub value: Content,
-    /// Belongs to the root: a start parameter may replace its value.
+    /// Belongs to the root, or to any state of a document in the ORS dialect: a start parameter may replace its value.
     pub top_level: bool,
     /// Where it stands.
     pub at: Position,
@@ -242,6 +252,8 @@ pub enum Content {
     Expr(ExprId),
     /// JSON text.
     Json(String),
+    /// An XML document, or some elements: a DOM object (W3C SCXML B.2.1).
+    Xml(String),
     /// Text, white space already normalised where W3C SCXML asks for it.
     Text(String),
 }
@@ -305,6 +317,15 @@ pub struct Send {
     pub content: Option<Content>,
 }
 
+/// An attribute of an action by its name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Named {
+    /// Name.
+    pub name: String,
+    /// Value.
+    pub value: Attribute,
+}
+
 /// A request to a functional module.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
@@ -314,17 +335,38 @@ pub struct Request {
     pub action: String,
     /// Location for the request id.
     pub requestid: Option<ExprId>,
-    /// Attributes.
-    pub attributes: Vec<Param>,
+    /// What the action is told.
+    pub body: Element,
+}
+
+/// Attributes and children of an action, or of an element inside of one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Element {
+    /// Name, under `element`; empty for the action itself.
+    pub name: String,
+    /// Attributes, each under its name.
+    pub attributes: Vec<Named>,
     /// `param` children, under `params`.
     pub params: Vec<Param>,
+    /// `content`, under `content`.
+    pub content: Option<Content>,
+    /// Elements inside, under `children`. They nest at most [`MAX_NESTING`] deep.
+    pub children: Vec<Element>,
 }
+
+/// Levels of [`Element`]s in a request, the action included: both sides work through them by recursion.
+pub const MAX_NESTING: usize = 8;
 
 /// What an executable element does.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Op {
     /// `raise`.
-    Raise(String),
+    Raise {
+        /// Name of the event.
+        event: String,
+        /// Its data.
+        params: Vec<Param>,
+    },
     /// `if`: the first branch whose condition holds; `None`: always.
     If(Vec<(Option<ExprId>, BlockId)>),
     /// `foreach`.
@@ -402,6 +444,12 @@ impl Chart {
     /// The text of an expression.
     pub fn text(&self, e: ExprId) -> &str {
         &self.sources[usize::from(self.expressions[usize::from(e)].source)].text
+    }
+
+    /// Is there a transition for an event of this name?
+    pub fn names(&self, event: &str) -> bool {
+        let mut descriptors = self.transitions.iter().flat_map(|t| &t.events);
+        descriptors.any(|d| matches_descriptor(d, event))
     }
 
     /// A transition in one line, for traces: `source [events] -> targets`.

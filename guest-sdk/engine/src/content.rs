@@ -1,15 +1,13 @@
 //! Executable content (W3C SCXML 1.0 section 4 and 6.2-6.3), and the datamodel's side of it.
 
-use crate::event::{Data, Queued};
-use crate::exports_types::{Command, EventKind, Failure, LogEntry, Request, Send};
+use crate::event::{Data, Queued, SCXML};
+use crate::exports_types::{Cancel, Command, EventKind, Failure, LogEntry, Request, Send};
 use crate::js::{Thrown, Value};
+use crate::output;
 use crate::processors;
 use crate::realm::Compiled;
-use crate::session::{is_identifier, quote, Session, Stop};
+use crate::session::{is_identifier, quote, xml, Session, Stop};
 use pointsman_chart::{self as chart, duration_ms, Attribute, BlockId, Content, DoneData, ExprId, Instruction, Op, Param};
-
-/// Type URI of the SCXML Event I/O Processor.
-const SCXML: &str = "http://www.w3.org/TR/scxml/#SCXMLEventProcessor";
 
 /// Elements that a `foreach` may visit.
 const MAX_FOREACH: u32 = 1 << 20;
@@ -62,9 +60,12 @@ impl Session {
 
     fn run(&mut self, instruction: &'static Instruction) -> Result<(), Stop> {
         match &instruction.op {
-            Op::Raise(name) => {
-                self.enqueue(Queued::new(name.as_str().into(), EventKind::Internal))?;
-                Ok(())
+            Op::Raise { event, params } => {
+                let mut queued = Queued::new(event.as_str().into(), EventKind::Internal);
+                if let Some(value) = self.params(params)? {
+                    queued.data = Data::from_value(&value)?;
+                }
+                Ok(self.enqueue(queued)?)
             }
             Op::If(branches) => {
                 for (cond, block) in branches {
@@ -93,7 +94,7 @@ impl Session {
                     None => String::new(),
                 };
                 let entry = LogEntry { label: label.clone(), text, level: *level };
-                Ok(self.out.log(&self.limits, entry)?)
+                Ok(output::of_call().log(&self.limits, entry)?)
             }
             Op::Assign(a) => {
                 let value = self.content(&a.value)?;
@@ -103,7 +104,7 @@ impl Session {
             Op::Send(send) => self.send(send, instruction.at),
             Op::Cancel(id) => {
                 let id = self.attribute(id)?;
-                Ok(self.out.command(&self.limits, Command::Cancel(id))?)
+                Ok(output::of_call().command(&self.limits, Command::Cancel(Cancel { sendid: id, report: self.chart.of_ors }))?)
             }
             Op::Request(r) => self.request(r),
         }
@@ -155,6 +156,7 @@ impl Session {
             Content::Expr(e) => self.eval(*e),
             Content::Json(json) => Ok(Value::parse(json)?),
             Content::Text(text) => Ok(Value::string(text)?),
+            Content::Xml(text) => Ok(xml(text)?),
         }
     }
 
@@ -209,18 +211,18 @@ impl Session {
         Ok(())
     }
 
-    /// Names and values as one object; a name that comes twice becomes an array (W3C SCXML C.1 leaves it open).
+    /// Names and values as one object.
     fn object(&self, params: &[Param]) -> Result<Value, Stop> {
         let object = Value::object()?;
-        for p in params {
-            object.set(&p.name, self.eval(p.expr)?)?;
+        for (i, p) in params.iter().enumerate() {
+            add(&object, params, i, self.eval(p.expr)?)?;
         }
         Ok(object)
     }
 
-    /// `donedata` as JSON: a `param` that fails is left out and told; `content` that fails, and what JSON has no form
+    /// `donedata`: a `param` that fails is left out and told; `content` that fails, and what JSON has no form
     /// for (a big integer, a cycle), is told and gives nothing. A final that is reached stays reached.
-    pub fn done_data(&mut self, d: &'static DoneData) -> Result<Option<String>, Failure> {
+    pub fn done_data(&mut self, d: &'static DoneData) -> Result<Data, Failure> {
         let (value, at) = match &d.content {
             Some(content) => (self.content(content).map(Some), self.expression_position(content)),
             None => {
@@ -228,11 +230,11 @@ impl Session {
                 (Ok(self.params(&d.params)?), at)
             }
         };
-        let json = value.and_then(|v| match v {
-            Some(v) => Ok(v.json()?),
-            None => Ok(None),
+        let data = value.and_then(|v| match v {
+            Some(v) => Ok(Data::from_value(&v)?),
+            None => Ok(Data::None),
         });
-        json.or_else(|stop| self.stopped(stop, at, None).map(|()| None))
+        data.or_else(|stop| self.stopped(stop, at, None).map(|()| Data::None))
     }
 
     fn expression_position(&self, content: &Content) -> chart::Position {
@@ -243,13 +245,13 @@ impl Session {
     }
 
     /// Adds a `param` to the object, which is made for the first one that has a value.
-    fn param(&self, p: &Param, object: &mut Option<Value>) -> Result<(), Stop> {
-        let value = self.eval(p.expr)?;
+    fn param(&self, params: &[Param], i: usize, object: &mut Option<Value>) -> Result<(), Stop> {
+        let value = self.eval(params[i].expr)?;
         let object = match object {
             Some(o) => o,
             None => object.insert(Value::object()?),
         };
-        Ok(object.set(&p.name, value)?)
+        add(object, params, i, value)
     }
 
     /// `param`s as an object, those that fail left out (W3C SCXML 5.7). `None` where none has a value.
@@ -258,8 +260,8 @@ impl Session {
             return Ok(None);
         }
         let mut object = None;
-        for p in params {
-            if let Err(stop) = self.param(p, &mut object) {
+        for (i, p) in params.iter().enumerate() {
+            if let Err(stop) = self.param(params, i, &mut object) {
                 self.stopped(stop, self.place(p.expr), None)?;
             }
         }
@@ -274,8 +276,8 @@ impl Session {
         };
         match (names, self.params(params)?) {
             (Some(names), Some(object)) => {
-                for p in params {
-                    names.set(&p.name, object.get(&p.name)?)?;
+                for name in object.keys()? {
+                    names.set(&name, object.get(&name)?)?;
                 }
                 Ok(Some(names))
             }
@@ -329,6 +331,9 @@ impl Session {
             Some(content) => Some(self.content(content)?),
             None => self.payload(&send.namelist, &send.params)?,
         };
+        if self.chart.of_ors && processor.as_deref() == Some("fm") {
+            return self.send_to_module(event, target, id, delay_ms, data);
+        }
         let scxml = match processor.as_deref() {
             None | Some("" | "scxml" | SCXML) => true,
             Some(other) if processors::have(other)? => false,
@@ -343,9 +348,12 @@ impl Session {
         if scxml {
             match target.as_deref() {
                 Some("#_internal") => return self.send_internal(event, id, delay_ms, data),
+                Some("_internal") if self.chart.of_ors => return self.send_internal(event, id, delay_ms, data),
+                Some(t) if self.chart.of_ors && t == self.id => target = None,
                 Some(t) if t.strip_prefix("#_scxml_") == Some(&self.id) => target = None,
-                // Whether that session exists is the host's knowledge, and the error must come before what follows.
-                Some(t) if t.starts_with("#_scxml_") => {
+                // Whether that session exists is the host's knowledge, and the error must come before what follows. Documents of
+                // ORS give the id alone.
+                Some(t) if t.starts_with("#_scxml_") || self.chart.of_ors && !t.starts_with('#') => {
                     let other = t.trim_start_matches("#_scxml_");
                     if let Err(why) = crate::host_data::ask("session", other) {
                         return Err(Stop::Error { event: "error.communication", message: why });
@@ -356,13 +364,39 @@ impl Session {
                 None => {}
             }
         }
-        let data = match data {
+        let (data, xml) = match data {
+            Some(v) => Data::from_value(&v)?.into_json(),
+            None => (None, false),
+        };
+        let processor = if scxml { None } else { processor };
+        let command = Command::Send(Send { id, event, target, processor, data, xml, delay_ms });
+        Ok(output::of_call().command(&self.limits, command)?)
+    }
+
+    /// `send` to a functional module, as ORS has it beside the modules' own elements: the target is the module's namespace, the
+    /// event its action.
+    fn send_to_module(
+        &mut self,
+        event: Option<String>,
+        target: Option<String>,
+        id: Option<String>,
+        delay_ms: u64,
+        data: Option<Value>,
+    ) -> Result<(), Stop> {
+        let (Some(action), Some(target)) = (event, target) else {
+            return Err(error("a send to a functional module needs its namespace as target, and the action as event"));
+        };
+        if delay_ms > 0 {
+            return Err(error("a request to a functional module cannot be delayed"));
+        }
+        let module = target.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned();
+        let id = id.unwrap_or_else(|| self.new_id(&module));
+        let params = match data {
             Some(v) => v.json()?,
             None => None,
         };
-        let processor = if scxml { None } else { processor };
-        let command = Command::Send(Send { id, event, target, processor, data, delay_ms });
-        Ok(self.out.command(&self.limits, command)?)
+        let request = Request { module, action, id, params: params.unwrap_or_else(|| "{}".into()) };
+        Ok(output::of_call().command(&self.limits, Command::Request(request))?)
     }
 
     fn send_internal(&mut self, event: String, id: Option<String>, delay_ms: u64, data: Option<Value>) -> Result<(), Stop> {
@@ -372,8 +406,7 @@ impl Session {
         let mut queued = Queued::new(event.into(), EventKind::Internal);
         queued.sendid = id;
         queued.data = match data {
-            // Through JSON, so that the receiver cannot change the sender's objects.
-            Some(v) => v.json()?.map_or(Data::None, Data::Json),
+            Some(v) => Data::from_value(&v)?,
             None => Data::None,
         };
         Ok(self.enqueue(queued)?)
@@ -384,22 +417,61 @@ impl Session {
         if let Some(location) = r.requestid {
             self.assign(location, Value::string(&id)?, false)?;
         }
-        let mut params = String::from("{");
-        for p in &r.attributes {
-            let value = self.eval(p.expr)?;
-            if let Some(json) = value.json()? {
-                push_member(&mut params, &p.name, &json);
-            }
-        }
-        if !r.params.is_empty() {
-            if let Some(json) = self.object(&r.params)?.json()? {
-                push_member(&mut params, "params", &json);
-            }
-        }
-        params.push('}');
+        let params = self.element(&r.body)?;
         let request = Request { module: r.module.clone(), action: r.action.clone(), id, params };
-        Ok(self.out.command(&self.limits, Command::Request(request))?)
+        Ok(output::of_call().command(&self.limits, Command::Request(request))?)
     }
+}
+
+impl Session {
+    /// Attributes and children of an action as JSON; what has no value is left out. The chart bounds how deep they nest.
+    fn element(&self, e: &chart::Element) -> Result<String, Stop> {
+        let mut object = String::from("{");
+        if !e.name.is_empty() {
+            push_member(&mut object, "element", &quote(&e.name));
+        }
+        for attribute in &e.attributes {
+            let json = match &attribute.value {
+                Attribute::Literal(text) => Some(quote(text)),
+                Attribute::Expr(e) => self.eval(*e)?.json()?,
+            };
+            if let Some(json) = json {
+                push_member(&mut object, &attribute.name, &json);
+            }
+        }
+        if !e.params.is_empty() {
+            if let Some(json) = self.object(&e.params)?.json()? {
+                push_member(&mut object, "params", &json);
+            }
+        }
+        if let Some(content) = &e.content {
+            if let Some(json) = self.content(content)?.json()? {
+                push_member(&mut object, "content", &json);
+            }
+        }
+        if !e.children.is_empty() {
+            let children: Result<Vec<String>, Stop> = e.children.iter().map(|child| self.element(child)).collect();
+            push_member(&mut object, "children", &format!("[{}]", children?.join(",")));
+        }
+        object.push('}');
+        Ok(object)
+    }
+}
+
+/// Sets a member. A name that comes again has all of its values, in an array: none may be lost (W3C SCXML 5.7).
+fn add(object: &Value, params: &[Param], i: usize, value: Value) -> Result<(), Stop> {
+    let name = &params[i].name;
+    let same = |p: &&Param| p.name == *name;
+    let all = params.iter().filter(same).count();
+    if all == 1 {
+        return Ok(object.set(name, value)?);
+    }
+    let list = match object.has_own(name) {
+        true => object.get(name)?,
+        false => Value::array()?,
+    };
+    list.push(value)?;
+    Ok(object.set(name, list)?)
 }
 
 fn push_member(object: &mut String, name: &str, json: &str) {

@@ -4,11 +4,14 @@
 //! its first use, and `data` is an accessor of that object which parses its JSON on first use. An event that only
 //! moves states never meets ECMAScript at all.
 
+use crate::dom;
 use crate::exports_types::EventKind;
-use crate::js::{ctx, Thrown, Value};
+use crate::js::{ctx, function, Thrown, Value};
+use crate::session::{self, quote};
 use core::ffi::{c_int, c_void};
 use core::ptr::null_mut;
 use rquickjs_sys::*;
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 /// Data of an event.
@@ -19,7 +22,44 @@ pub enum Data {
     None,
     /// JSON text, also where it was made inside this session: an event shares no object with its sender.
     Json(String),
+    /// An XML document: a DOM object.
+    Xml(String),
 }
+
+impl Data {
+    /// As the contract has it.
+    pub fn of(json: Option<String>, xml: bool) -> Data {
+        match json {
+            None => Data::None,
+            // A JSON string holds the document; the host sends nothing else.
+            Some(json) if xml => match Value::parse(&json).and_then(|v| v.text()) {
+                Ok(text) => Data::Xml(text),
+                Err(_) => Data::Json(json),
+            },
+            Some(json) => Data::Json(json),
+        }
+    }
+
+    /// Of a value, for somebody else: through text, so that the receiver cannot change the sender's objects.
+    pub fn from_value(value: &Value) -> Result<Data, Thrown> {
+        Ok(match dom::markup(value)? {
+            Some(markup) => Data::Xml(markup),
+            None => value.json()?.map_or(Data::None, Data::Json),
+        })
+    }
+
+    /// As the contract has it: JSON, and whether it is a string with an XML document in it.
+    pub fn into_json(self) -> (Option<String>, bool) {
+        match self {
+            Data::None => (None, false),
+            Data::Json(json) => (Some(json), false),
+            Data::Xml(markup) => (Some(quote(&markup)), true),
+        }
+    }
+}
+
+/// Type URI of the SCXML Event I/O Processor.
+pub const SCXML: &str = "http://www.w3.org/TR/scxml/#SCXMLEventProcessor";
 
 /// An event in a queue.
 #[derive(Clone)]
@@ -38,13 +78,22 @@ pub struct Queued {
     pub origintype: Option<String>,
     /// `_event.invokeid`.
     pub invokeid: Option<String>,
+    /// `_event.raw`.
+    pub raw: Option<String>,
 }
 
 impl Queued {
     /// An event without anything but a name.
     pub fn new(name: Rc<str>, kind: EventKind) -> Self {
-        Queued { name, kind, data: Data::None, sendid: None, origin: None, origintype: None, invokeid: None }
+        Queued { name, kind, data: Data::None, sendid: None, origin: None, origintype: None, invokeid: None, raw: None }
     }
+}
+
+static mut QUEUE: VecDeque<Queued> = VecDeque::new();
+
+/// The internal queue. In one place, and never held while a script runs: scripts raise events as well.
+pub fn queue() -> &'static mut VecDeque<Queued> {
+    unsafe { &mut *&raw mut QUEUE }
 }
 
 /// The event being handled, and its object once a script has asked for it.
@@ -52,8 +101,14 @@ struct Current {
     event: Option<Queued>,
     object: Option<Value>,
     class: JSClassID,
-    data_getter: Option<Value>,
+    getters: Option<Getters>,
     names: Names,
+}
+
+/// Functions behind properties of an event.
+struct Getters {
+    data: Value,
+    raw: Value,
 }
 
 /// Atoms of the properties that nearly every event has: looked up once.
@@ -66,7 +121,7 @@ struct Names {
 
 const NO_NAMES: Names = Names { name: 0, kind: 0, data: 0 };
 
-static mut CURRENT: Current = Current { event: None, object: None, class: 0, data_getter: None, names: NO_NAMES };
+static mut CURRENT: Current = Current { event: None, object: None, class: 0, getters: None, names: NO_NAMES };
 
 fn current() -> &'static mut Current {
     unsafe { &mut *&raw mut CURRENT }
@@ -86,9 +141,10 @@ pub fn clear_current() {
     c.event = None;
 }
 
-/// JSON that becomes a value when somebody looks.
+/// Text that becomes a value when somebody looks.
 struct Lazy {
-    json: String,
+    text: String,
+    xml: bool,
     value: Option<Value>,
 }
 
@@ -112,22 +168,40 @@ unsafe extern "C" fn mark(rt: *mut JSRuntime, object: JSValue, f: JS_MarkFunc) {
 unsafe extern "C" fn get_data(_: *mut JSContext, this: JSValue, _: c_int, _: *mut JSValue) -> JSValue {
     let Some(lazy) = lazy(this) else { return JS_UNDEFINED };
     if lazy.value.is_none() {
-        // The host sends JSON; text that is not is shown as it is rather than lost.
-        let parsed = Value::parse(&lazy.json).or_else(|_| Value::string(&lazy.json));
+        // Text that is not what it should be is shown as it is rather than lost.
+        let parsed = match lazy.xml {
+            true => session::xml(&lazy.text),
+            false => Value::parse(&lazy.text).or_else(|_| Value::string(&lazy.text)),
+        };
         match parsed {
             Ok(v) => lazy.value = Some(v),
             Err(_) => return JS_ThrowOutOfMemory(ctx()),
         }
-        lazy.json = String::new();
+        lazy.text = String::new();
     }
     lazy.value.as_ref().map_or(JS_UNDEFINED, |v| v.clone().into_raw())
+}
+
+/// `_event.raw` of an event that no message has brought: between sessions it is the text of its data.
+unsafe extern "C" fn get_raw(_: *mut JSContext, this: JSValue, _: c_int, _: *mut JSValue) -> JSValue {
+    let Some(lazy) = lazy(this) else { return JS_UNDEFINED };
+    let text = match &lazy.value {
+        None => Ok(Some(lazy.text.clone())),
+        Some(v) if lazy.xml => v.text().map(Some),
+        Some(v) => v.json(),
+    };
+    match text.and_then(|text| text.map_or(Ok(Value::undefined()), |text| Value::string(&text))) {
+        Ok(v) => v.into_raw(),
+        Err(thrown) if thrown.overflow => crate::js::throw_overflow(),
+        Err(_) => JS_UNDEFINED,
+    }
 }
 
 unsafe extern "C" fn get_event(_: *mut JSContext, _: JSValue, _: c_int, _: *mut JSValue) -> JSValue {
     let c = current();
     if c.object.is_none() {
         let Some(event) = &mut c.event else { return JS_UNDEFINED };
-        match build(event, c.class, c.data_getter.as_ref(), c.names) {
+        match build(event, c.class, c.getters.as_ref(), c.names) {
             Ok(v) => c.object = Some(v),
             Err(_) => return JS_ThrowOutOfMemory(ctx()),
         }
@@ -135,7 +209,7 @@ unsafe extern "C" fn get_event(_: *mut JSContext, _: JSValue, _: c_int, _: *mut 
     c.object.as_ref().map_or(JS_UNDEFINED, |v| v.clone().into_raw())
 }
 
-fn build(event: &mut Queued, class: JSClassID, data_getter: Option<&Value>, names: Names) -> Result<Value, Thrown> {
+fn build(event: &mut Queued, class: JSClassID, getters: Option<&Getters>, names: Names) -> Result<Value, Thrown> {
     let object = Value::from_raw(unsafe { JS_NewObjectClass(ctx(), class) })?;
     let constant = JS_PROP_ENUMERABLE as c_int;
     object.define(names.name, Value::string(&event.name)?, constant)?;
@@ -145,20 +219,31 @@ fn build(event: &mut Queued, class: JSClassID, data_getter: Option<&Value>, name
         EventKind::External => "external",
     };
     object.define(names.kind, Value::string(kind)?, constant)?;
-    let optional =
-        [("sendid", &event.sendid), ("origin", &event.origin), ("origintype", &event.origintype), ("invokeid", &event.invokeid)];
+    let optional = [
+        ("sendid", &event.sendid),
+        ("origin", &event.origin),
+        ("origintype", &event.origintype),
+        ("invokeid", &event.invokeid),
+        ("raw", &event.raw),
+    ];
     for (name, value) in optional {
         if let Some(value) = value {
             object.set_constant(name, Value::string(value)?)?;
         }
     }
-    match core::mem::take(&mut event.data) {
-        Data::None => {}
-        Data::Json(json) => unsafe {
-            let lazy = Box::new(Lazy { json, value: None });
-            JS_SetOpaque(object.raw(), Box::into_raw(lazy).cast::<c_void>());
-            object.define_getter(names.data, data_getter.cloned().unwrap_or(Value::undefined()))?;
-        },
+    let data = match core::mem::take(&mut event.data) {
+        Data::None => None,
+        Data::Json(text) => Some((text, false)),
+        Data::Xml(text) => Some((text, true)),
+    };
+    if let Some((text, xml)) = data {
+        let lazy = Box::new(Lazy { text, xml, value: None });
+        unsafe { JS_SetOpaque(object.raw(), Box::into_raw(lazy).cast::<c_void>()) };
+        let Some(getters) = getters else { return Ok(object) };
+        object.define_getter(names.data, getters.data.clone())?;
+        if event.raw.is_none() && event.origintype.as_deref() == Some(SCXML) {
+            object.set_getter("raw", getters.raw.clone())?;
+        }
     }
     // System variables cannot be changed (W3C SCXML 5.10), nor have anything added.
     object.prevent_extensions()?;
@@ -186,7 +271,7 @@ pub fn install(rt: *mut JSRuntime, global: &Value) -> Result<(), Thrown> {
     }
     prototype.freeze()?;
     unsafe { JS_SetClassProto(ctx(), c.class, prototype.into_raw()) };
-    c.data_getter = Some(crate::js::function(c"data", get_data, 0));
+    c.getters = Some(Getters { data: function(c"data", get_data, 0), raw: function(c"raw", get_raw, 0) });
     c.names = unsafe {
         Names {
             name: JS_NewAtom(ctx(), c"name".as_ptr()),
@@ -194,5 +279,5 @@ pub fn install(rt: *mut JSRuntime, global: &Value) -> Result<(), Thrown> {
             data: JS_NewAtom(ctx(), c"data".as_ptr()),
         }
     };
-    global.set_getter("_event", crate::js::function(c"_event", get_event, 0))
+    global.set_getter("_event", function(c"_event", get_event, 0))
 }

@@ -35,7 +35,11 @@ pub fn ask(source: &str, key: &str) -> Result<String, String> {
         if answer.text != (&raw mut RET_AREA).cast() && answer.len > 0 {
             drop(Vec::from_raw_parts(answer.text, answer.len, answer.len));
         }
-        if answer.failed == 0 { Ok(text) } else { Err(text) }
+        if answer.failed == 0 {
+            Ok(text)
+        } else {
+            Err(text)
+        }
     }
 }
 
@@ -46,7 +50,8 @@ pub fn allow(yes: bool) {
     unsafe { ALLOWED = yes }
 }
 
-unsafe extern "C" fn js_read(_: *mut JSContext, _: JSValue, argc: c_int, argv: *mut JSValue) -> JSValue {
+/// `read(source, key)` for scripts.
+pub unsafe extern "C" fn js_read(_: *mut JSContext, _: JSValue, argc: c_int, argv: *mut JSValue) -> JSValue {
     if !ALLOWED {
         return JS_ThrowPlainError(ctx(), c"nothing is read while the session is being looked at".as_ptr());
     }

@@ -3,11 +3,10 @@
 //! Function for function the published one; where the tables hold a result already (a transition's domain, the states
 //! it enters when no history takes part), it is looked up. `host/compiler` computes them.
 
-use crate::event::Data;
-use crate::event::Queued;
+use crate::event::{self, Data, Queued};
 use crate::exports_types::{EventKind, Failure, TraceEntry};
 use crate::js::Value;
-use crate::output::failure;
+use crate::output::{self, failure};
 use crate::session::{Session, Stop};
 use pointsman_chart::{matches_descriptor, Bits, Content, Domain, Enter, StateId, StateKind, TransitionId};
 
@@ -50,6 +49,10 @@ impl Session {
             self.running = false;
             return self.macrostep();
         }
+        // What nobody in the document names is not even looked at (`_filterEvents`).
+        if self.chart.filter_events && from.is_none() && !self.chart.names(&name) {
+            return Ok(());
+        }
         self.set_event(event);
         if let Some(id) = from {
             self.finalize(&id, kind)?;
@@ -80,18 +83,19 @@ impl Session {
         while self.running {
             let mut enabled = self.select_eventless()?;
             if enabled.is_empty() {
-                let Some(event) = self.internal.pop_front() else { break };
+                let Some(event) = event::queue().pop_front() else { break };
                 let name = event.name.clone();
                 self.set_event(event);
                 enabled = self.select_transitions(Some(&name))?;
             }
             // An event without a transition counts as well: a chart can raise as fast as it drops.
             self.microsteps += 1;
-            if self.microsteps > self.limits.microsteps {
+            let most = self.chart.microsteps.unwrap_or(self.limits.microsteps);
+            if self.microsteps > most {
                 let states: Vec<_> = self.configuration.iter().map(|i| self.state(i).id.as_str()).collect();
                 return Err(failure(
                     "microstep-limit",
-                    format!("more than {} microsteps without an external event, in {}", self.limits.microsteps, states.join(" ")),
+                    format!("more than {most} microsteps without an external event, in {}", states.join(" ")),
                 ));
             }
             if !enabled.is_empty() {
@@ -105,7 +109,7 @@ impl Session {
     fn exit_interpreter(&mut self) -> Result<(), Failure> {
         let last = self.configuration.clone();
         // Nobody handles them any more, and what goes wrong from here on must not break their limit.
-        self.internal.clear();
+        event::queue().clear();
         let states: Vec<_> = self.configuration.iter().rev().collect();
         for s in states {
             for block in &self.state(s).onexit {
@@ -114,16 +118,16 @@ impl Session {
             self.cancel_invoked(s)?;
             self.configuration.remove(s);
             if s != 0 {
-                self.out.trace(|| TraceEntry::Left(self.chart.states[usize::from(s)].id.clone()));
+                output::of_call().trace(|| TraceEntry::Left(self.chart.states[usize::from(s)].id.clone()));
             }
             let state = self.state(s);
             if state.kind == StateKind::Final && state.parent == 0 {
                 if let Some(donedata) = &state.donedata {
-                    self.done_data = self.done_data(donedata)?;
+                    self.done_data = self.done_data(donedata)?.into_json().0;
                 }
             }
         }
-        self.internal.clear();
+        event::queue().clear();
         self.configuration = last;
         Ok(())
     }
@@ -221,7 +225,7 @@ impl Session {
     fn microstep(&mut self, enabled: &[TransitionId]) -> Result<(), Failure> {
         self.exit_states(enabled)?;
         for t in enabled {
-            self.out.trace(|| TraceEntry::Transition(self.chart.describe(*t)));
+            output::of_call().trace(|| TraceEntry::Transition(self.chart.describe(*t)));
             if let Some(block) = self.chart.transitions[usize::from(*t)].block {
                 self.run_block(block)?;
             }
@@ -273,7 +277,7 @@ impl Session {
             }
             self.cancel_invoked(s)?;
             self.configuration.remove(s);
-            self.out.trace(|| TraceEntry::Left(self.chart.states[usize::from(s)].id.clone()));
+            output::of_call().trace(|| TraceEntry::Left(self.chart.states[usize::from(s)].id.clone()));
         }
         Ok(())
     }
@@ -349,11 +353,14 @@ impl Session {
         let chart = self.chart;
         let state = self.state(e.state);
         self.configuration.insert(e.state);
+        if let Some(most) = chart.state_entries {
+            self.count_entry(e.state, most)?;
+        }
         if !state.invokes.is_empty() {
             self.to_invoke.insert(e.state);
         }
         if e.state != 0 {
-            self.out.trace(|| TraceEntry::Entered(state.id.clone()));
+            output::of_call().trace(|| TraceEntry::Entered(state.id.clone()));
         }
         if chart.late_binding && self.entered.insert(e.state) {
             for d in &state.data {
@@ -377,6 +384,21 @@ impl Session {
         Ok(())
     }
 
+    /// Counts an entry since the last external event (`_stateEntryLimit`).
+    fn count_entry(&mut self, s: StateId, most: u32) -> Result<(), Failure> {
+        self.entries.resize(self.chart.states.len(), 0);
+        let entries = &mut self.entries[usize::from(s)];
+        *entries += 1;
+        if *entries > most {
+            let id = &self.state(s).id;
+            return Err(failure(
+                "state-entry-limit",
+                format!("{id} was entered more than {most} times without an external event"),
+            ));
+        }
+        Ok(())
+    }
+
     fn entered_final(&mut self, s: StateId) -> Result<(), Failure> {
         let state = self.state(s);
         if state.parent == 0 {
@@ -386,11 +408,11 @@ impl Session {
         }
         let data = match &state.donedata {
             Some(d) => self.done_data(d)?,
-            None => None,
+            None => Data::None,
         };
         let parent = self.state(state.parent);
         let mut done = Queued::new(format!("done.state.{}", parent.id).into(), EventKind::Platform);
-        done.data = data.map_or(Data::None, Data::Json);
+        done.data = data;
         self.enqueue(done)?;
         let grandparent = self.state(parent.parent);
         if grandparent.kind == StateKind::Parallel && grandparent.children.iter().all(|c| self.in_final_state(*c)) {

@@ -2,6 +2,7 @@
 
 use crate::exports_types::{Command, EventKind, Failure, Invoke};
 use crate::js::{global, Value};
+use crate::output;
 use crate::session::{Session, Stop};
 use pointsman_chart::{self as chart, StateId};
 
@@ -39,6 +40,8 @@ impl Session {
         let processor = invoke.processor.as_ref().map(|a| self.attribute(a)).transpose()?;
         let src = invoke.src.as_ref().map(|a| self.attribute(a)).transpose()?;
         let content = match &invoke.content {
+            // A document is text for whoever starts it.
+            Some(chart::Content::Xml(markup)) => Some(markup.clone()),
             Some(content) => Some(self.content(content)?.text()?),
             None => None,
         };
@@ -54,7 +57,7 @@ impl Session {
             params: params.unwrap_or_else(|| "{}".into()),
             autoforward: invoke.autoforward,
         };
-        self.out.command(&self.limits, Command::Invoke(command))?;
+        output::of_call().command(&self.limits, Command::Invoke(command))?;
         self.invoked.push(Invoked { state, invoke, id });
         Ok(())
     }
@@ -66,7 +69,7 @@ impl Session {
         self.invoked = kept;
         let cancelled: Vec<Invoked> = cancelled;
         for i in cancelled {
-            self.out.command(&self.limits, Command::CancelInvoke(i.id))?;
+            output::of_call().command(&self.limits, Command::CancelInvoke(i.id))?;
         }
         Ok(())
     }

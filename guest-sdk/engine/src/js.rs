@@ -91,6 +91,17 @@ impl Value {
         Value::from_raw(unsafe { JS_NewObject(ctx()) })
     }
 
+    /// A new array.
+    pub fn array() -> Result<Value, Thrown> {
+        Value::from_raw(unsafe { JS_NewArray(ctx()) })
+    }
+
+    /// Adds an element to an array that scripts have not seen.
+    pub fn push(&self, value: Value) -> Result<(), Thrown> {
+        let length: u32 = self.get("length")?.text()?.parse().unwrap_or(0);
+        told(unsafe { JS_SetPropertyUint32(ctx(), self.0, length, value.into_raw()) })
+    }
+
     /// The value of a JSON text.
     pub fn parse(json: &str) -> Result<Value, Thrown> {
         let mut text = Vec::with_capacity(json.len() + 1);

@@ -18,6 +18,7 @@
 
 mod content;
 mod deploy;
+mod dom;
 mod event;
 mod heap;
 mod host_data;
@@ -25,6 +26,7 @@ mod interpreter;
 mod invoke;
 mod js;
 mod memory;
+mod ors;
 mod output;
 mod processors;
 mod realm;
@@ -39,7 +41,8 @@ wit_bindgen::generate!({
 /// Shorter names for the contract's types.
 mod exports_types {
     pub use crate::pointsman::strategy::types::{
-        Command, Done, Event, EventKind, Failure, Inspection, Invoke, LogEntry, Moment, Request, Send, StartInfo, Step, TraceEntry,
+        Cancel, Command, Done, Event, EventKind, Failure, Inspection, Invoke, LogEntry, Moment, Request, Send, StartInfo, Step,
+        TraceEntry,
     };
 }
 

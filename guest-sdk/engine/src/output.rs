@@ -17,6 +17,23 @@ pub struct Output {
     log_bytes: usize,
 }
 
+static mut OF_CALL: Option<Output> = None;
+
+/// What the current call has done. In one place, and never held while a script runs: scripts add to it as well.
+pub fn of_call() -> &'static mut Output {
+    unsafe { (*&raw mut OF_CALL).get_or_insert_with(Output::default) }
+}
+
+/// A call begins.
+pub fn begin(tracing: bool) {
+    *of_call() = Output::new(tracing);
+}
+
+/// What the call has done.
+pub fn take() -> Output {
+    core::mem::take(of_call())
+}
+
 /// A failure with a stable code.
 pub fn failure(code: &str, message: String) -> Failure {
     Failure { code: code.into(), message }

@@ -4,11 +4,10 @@ use crate::event::{self, Data, Queued};
 use crate::exports_types::{Event, EventKind, Failure, Inspection, Moment, StartInfo, Step, TraceEntry};
 use crate::invoke::Invoked;
 use crate::js::{global, Thrown, Value};
-use crate::output::{failure, Output};
+use crate::output::{self, failure};
 use crate::realm::{self, Compiled};
-use crate::{exports_types, heap, host_data, processors};
+use crate::{dom, exports_types, heap, host_data, ors, processors};
 use pointsman_chart::{Bits, Chart, Content, Limits, State, StateId, StateKind};
-use std::collections::VecDeque;
 use std::rc::Rc;
 
 /// Why executable content or the algorithm stopped.
@@ -37,6 +36,9 @@ impl From<Thrown> for Stop {
         if heap::take_refused() {
             return Stop::Limit(out_of_memory());
         }
+        if let Some(broken) = ors::take_broken() {
+            return Stop::Limit(broken);
+        }
         if t.overflow {
             return Stop::Limit(failure("stack-limit", format!("the script's stack ran out: {}", t.text)));
         }
@@ -63,12 +65,12 @@ pub struct Session {
     pub leaves: Bits,
     /// States with transitions that need no event.
     pub eventless: Bits,
+    /// How often each state was entered in this call, where that is bounded.
+    pub entries: Vec<u32>,
     /// What histories remember.
     pub history: Vec<(StateId, Vec<StateId>)>,
     /// States entered at least once, for late binding.
     pub entered: Bits,
-    /// The internal queue.
-    pub internal: VecDeque<Queued>,
     /// Not yet in a top-level final.
     pub running: bool,
     /// `_sessionid`.
@@ -77,8 +79,6 @@ pub struct Session {
     pub bound: usize,
     /// Counter of generated ids.
     pub ids: u32,
-    /// What the current call has done.
-    pub out: Output,
     /// JSON of the data of the top-level final that was reached.
     pub done_data: Option<String>,
     /// Microsteps of the current call.
@@ -124,12 +124,11 @@ pub fn install(chart: Chart, limits: Limits) -> Result<(), Thrown> {
         eventless: those(|s| !s.eventless.is_empty()),
         history: Vec::new(),
         entered: Bits::new(states),
-        internal: VecDeque::with_capacity(8),
+        entries: Vec::new(),
         running: false,
         id: String::new(),
         bound: 0,
         ids: 0,
-        out: Output::default(),
         done_data: None,
         microsteps: 0,
         to_invoke: Bits::new(states),
@@ -158,6 +157,9 @@ pub fn install(chart: Chart, limits: Limits) -> Result<(), Thrown> {
         session.bound += 1;
     }
     unsafe { *&raw mut SESSION = Some(session) };
+    if chart.ors {
+        ors::install(chart)?;
+    }
     Ok(())
 }
 
@@ -167,10 +169,16 @@ fn literal(chart: &Chart, content: &Content) -> Option<Value> {
         Content::None => Some(Value::undefined()),
         Content::Text(text) => Value::string(text).ok(),
         Content::Json(json) => Value::parse(json).ok(),
+        Content::Xml(text) => xml(text).ok(),
         // The one name that means something else in a literal, however it is written.
         Content::Expr(e) if chart.text(*e).contains("__proto__") || chart.text(*e).contains("\\u") => None,
         Content::Expr(e) => Value::parse(chart.text(*e)).ok(),
     }
+}
+
+/// The DOM object of a text of the document; the text where it is no XML.
+pub fn xml(text: &str) -> Result<Value, Thrown> {
+    dom::parse(text)?.map_or_else(|| Value::string(text), Ok)
 }
 
 /// A name that can be made a global variable.
@@ -186,8 +194,9 @@ pub fn call(moment: Moment, f: impl FnOnce(&mut Session) -> Result<(), Failure>)
     let Some(s) = session() else {
         return Err(failure("internal", "this image holds no chart".into()));
     };
-    s.out = Output::new(moment.trace);
+    output::begin(moment.trace);
     s.microsteps = 0;
+    s.entries.clear();
     let result = match f(s) {
         Ok(()) => s.settle(),
         failed => failed,
@@ -196,8 +205,11 @@ pub fn call(moment: Moment, f: impl FnOnce(&mut Session) -> Result<(), Failure>)
     if heap::take_refused() {
         return Err(out_of_memory());
     }
+    if let Some(broken) = ors::take_broken() {
+        return Err(broken);
+    }
     result?;
-    let out = core::mem::take(&mut s.out);
+    let out = output::take();
     let active = s.changed_active();
     let done = match s.running {
         true => None,
@@ -248,6 +260,17 @@ fn shown(value: &Value) -> String {
     quote(&format!("{}... ({} bytes)", &text[..end], text.len()))
 }
 
+/// Adds an event to the internal queue.
+pub fn enqueue(limits: &Limits, event: Queued) -> Result<(), Failure> {
+    let queue = event::queue();
+    if queue.len() >= limits.internal_queue as usize {
+        let n = limits.internal_queue;
+        return Err(failure("queue-limit", format!("more than {n} internal events waiting (last: {})", event.name)));
+    }
+    queue.push_back(event);
+    Ok(())
+}
+
 impl Session {
     /// A state of the chart.
     #[inline]
@@ -257,12 +280,7 @@ impl Session {
 
     /// Adds an event to the internal queue.
     pub fn enqueue(&mut self, event: Queued) -> Result<(), Failure> {
-        if self.internal.len() >= self.limits.internal_queue as usize {
-            let n = self.limits.internal_queue;
-            return Err(failure("queue-limit", format!("more than {n} internal events waiting (last: {})", event.name)));
-        }
-        self.internal.push_back(event);
-        Ok(())
+        enqueue(&self.limits, event)
     }
 
     /// An error event, as W3C SCXML 5.10.1 wants it: at the end of the internal queue.
@@ -275,7 +293,7 @@ impl Session {
     ) -> Result<(), Failure> {
         let file = self.chart.files.get(usize::from(at.file)).map_or("", String::as_str);
         let place = format!("{file}:{}:{}", at.line, at.column);
-        self.out.failed(format!("{place}: {message}"));
+        output::of_call().failed(format!("{place}: {message}"));
         let name = if event == "error.execution" { self.error_execution.clone() } else { event.into() };
         let mut e = Queued::new(name, EventKind::Platform);
         e.sendid = sendid;
@@ -314,11 +332,12 @@ impl Session {
         let queued = Queued {
             name: event.name.into(),
             kind: event.kind,
-            data: event.data.map_or(Data::None, Data::Json),
+            data: Data::of(event.data, event.xml),
             sendid: event.sendid,
             origin: event.origin,
             origintype: event.origintype,
             invokeid: event.invokeid,
+            raw: event.raw,
         };
         self.external(queued)
     }
@@ -341,11 +360,11 @@ impl Session {
                 if let Err(thrown) = ran {
                     self.stopped(thrown.into(), at, None)?;
                     if !self.running {
-                        self.internal.clear();
+                        event::queue().clear();
                     }
                 }
             }
-            if !self.running || self.internal.is_empty() {
+            if !self.running || event::queue().is_empty() {
                 return Ok(());
             }
             self.macrostep()?;
@@ -354,8 +373,12 @@ impl Session {
 
     /// Makes `event` the current one.
     pub fn set_event(&mut self, event: Queued) {
-        self.out.trace(|| TraceEntry::Event(event.name.to_string()));
+        output::of_call().trace(|| TraceEntry::Event(event.name.to_string()));
+        let name = event.name.clone();
         event::set_current(event);
+        if self.chart.ors {
+            ors::hear(&name);
+        }
     }
 }
 

@@ -73,13 +73,14 @@ impl Context {
             target,
             processor: None,
             data: (!data.is_null()).then(|| data.to_string()),
+            xml: false,
             delay_ms,
         }));
     }
 
     /// Cancels a delayed event.
     pub fn cancel(&mut self, id: &str) {
-        self.step.commands.push(types::Command::Cancel(id.into()));
+        self.step.commands.push(types::Command::Cancel(types::Cancel { sendid: id.into(), report: false }));
     }
 
     /// Makes this session handle an event before any other.
@@ -88,10 +89,12 @@ impl Context {
             name: event.into(),
             kind: types::EventKind::External,
             data: (!data.is_null()).then(|| data.to_string()),
+            xml: false,
             sendid: None,
             origin: None,
             origintype: None,
             invokeid: None,
+            raw: None,
         }));
     }
 

@@ -105,6 +105,8 @@ pub enum Artifact {
     Document {
         /// The document.
         text: String,
+        /// Where it stands in its project.
+        path: Option<String>,
         /// The included files.
         files: BTreeMap<String, String>,
     },
@@ -122,6 +124,13 @@ pub trait Sessions: Send + Sync + 'static {
 
     /// Queues an external event; answers when it is durable. [`Error::QueueFull`] rather than waiting for room.
     fn send(&self, session: SessionId, event: ExternalEvent) -> Answer<'_, ()>;
+
+    /// Whose session it is, if `token` is the one in the session's location for the Basic HTTP processor (W3C SCXML C.2), compared
+    /// in constant time. [`Error::NoSuchSession`] for every other token.
+    fn located<'a>(&'a self, session: SessionId, token: &'a str) -> Answer<'a, TenantName>;
+
+    /// Queues the event that a message to the session's location makes. [`Error::Malformed`] if it makes none.
+    fn message(&self, session: SessionId, message: Message) -> Answer<'_, ()>;
 
     /// Queues an external event whose `_event.sendid` names this request, and waits for the strategy's response
     /// (`<ws:response requestid="_event.sendid">`). The API bounds the wait by dropping the future, which withdraws
@@ -154,7 +163,7 @@ pub struct Start {
     pub src: String,
     /// For the `<data>` items with these ids.
     pub params: Map<String, Value>,
-    /// When it starts (ORS `idealtime`); absent: now.
+    /// When it starts (ORS `idealtime`), in ms since the epoch; absent or past: now. One that starts later is not durable.
     pub at_ms: Option<u64>,
     /// Id of the key that starts it.
     pub by: String,
@@ -169,6 +178,17 @@ pub struct ExternalEvent {
     pub data: Option<Value>,
     /// Id of the key that sends it.
     pub by: String,
+}
+
+/// A message for the Basic HTTP processor (W3C SCXML C.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// Path and query, as the client wrote them.
+    pub target: String,
+    /// `Content-Type`, where there is one.
+    pub content_type: Option<String>,
+    /// The body.
+    pub body: String,
 }
 
 /// A strategy's response to a request.
@@ -251,6 +271,9 @@ pub enum Error {
     /// A queue is full: which, and what to do.
     #[error("{0}")]
     QueueFull(String),
+    /// No event can be made of a message: why.
+    #[error("{0}")]
+    Malformed(String),
     /// The event is larger than a strategy may be given: what, and the limit.
     #[error("{0}")]
     TooLarge(String),

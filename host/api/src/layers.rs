@@ -73,9 +73,9 @@ fn write_problem(mut response: Response, uri: &Uri, trace_id: &str) -> Response 
     problem.status = status;
     if problem.status >= 500 {
         let cause = cause.as_deref().unwrap_or(&problem.detail);
-        tracing::error!(trace_id, path = uri.path(), code = %problem.code, cause, "request failed");
+        tracing::error!(trace_id, path = shown_path(uri.path()), code = %problem.code, cause, "request failed");
     } else {
-        tracing::debug!(trace_id, path = uri.path(), code = %problem.code, "request refused");
+        tracing::debug!(trace_id, path = shown_path(uri.path()), code = %problem.code, "request refused");
     }
     let body = serde_json::to_vec(&problem).expect("a problem has only text keys");
     let (mut parts, _) = response.into_parts();
@@ -112,6 +112,13 @@ fn unexplained(response: &Response) -> Option<Failure> {
         s if s.is_client_error() => Failure::new(Code::BadRequest, "The request is malformed."),
         s => Failure::internal(format!("a library answered {s}")),
     })
+}
+
+/// A path for the log: a session's location without its secret.
+pub(crate) fn shown_path(path: &str) -> &str {
+    const SECRET_AFTER: &str = "/basichttp/";
+    path.find(SECRET_AFTER)
+        .map_or(path, |at| &path[..at + SECRET_AFTER.len() - 1])
 }
 
 /// For paths that nobody registered.

@@ -2,6 +2,7 @@
 //! guard does.
 
 use crate::routes::{Access, Scope, table};
+use crate::security::Action;
 use crate::types::Problem;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{
@@ -84,19 +85,11 @@ fn declare(operation: &mut Operation, access: Access) {
             response.description = if status.starts_with('2') { "Done" } else { "Not now" }.into();
         }
     }
-    let Access::Key(action, scope) = access else { return };
-    let any: [&str; 0] = [];
-    operation.security = Some(vec![
-        SecurityRequirement::new("bearer", any),
-        SecurityRequirement::new("api_key", any),
-    ]);
-    let whose = match scope {
-        Scope::Tenant | Scope::ChosenTenant => "in the tenant",
-        Scope::Session => "in the session's tenant",
-        Scope::OwnTenants => "in any tenant",
-        Scope::Platform => "for all tenants",
+    let needs = match access {
+        Access::Open => return,
+        Access::Location => "Needs the token of the session's location, and no key.".to_owned(),
+        Access::Key(action, scope) => needs_key(operation, action, scope),
     };
-    let needs = format!("Needs the role `{}` {whose}.", action.role());
     operation.description = Some(match operation.description.take() {
         Some(text) if !text.is_empty() => format!("{text}\n\n{needs}"),
         _ => needs,
@@ -111,4 +104,19 @@ fn declare(operation: &mut Operation, access: Access) {
         .responses
         .responses
         .insert("default".into(), problem.build().into());
+}
+
+fn needs_key(operation: &mut Operation, action: Action, scope: Scope) -> String {
+    let any: [&str; 0] = [];
+    operation.security = Some(vec![
+        SecurityRequirement::new("bearer", any),
+        SecurityRequirement::new("api_key", any),
+    ]);
+    let whose = match scope {
+        Scope::Tenant | Scope::ChosenTenant => "in the tenant",
+        Scope::Session => "in the session's tenant",
+        Scope::OwnTenants => "in any tenant",
+        Scope::Platform => "for all tenants",
+    };
+    format!("Needs the role `{}` {whose}.", action.role())
 }

@@ -116,6 +116,7 @@ impl From<backend::Error> for Failure {
             E::NoSuchTenant(name) => Failure::no_such_tenant(name.as_str()),
             E::NoSuchSession(id) => Failure::no_such_session(id.as_str()),
             E::SessionEnded(_) => Failure::new(Code::SessionEnded, detail),
+            E::Malformed(_) => Failure::new(Code::BadRequest, detail),
             E::NoSuchStrategy(_) => Failure::new(Code::NoSuchStrategy, detail),
             E::NoSuchVersion(..) => Failure::new(Code::NoSuchVersion, detail),
             E::NoSource(..) => Failure::new(Code::NoSource, detail),

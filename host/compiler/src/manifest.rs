@@ -1,7 +1,7 @@
 //! What a component carries beside its image.
 
 use pointsman_chart::{Chart, Limits, StateKind};
-use pointsman_contract::Digest;
+use pointsman_contract::{Digest, Settings};
 use pointsman_scxml::model::{Document, SourceFile};
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +22,9 @@ pub struct Manifest {
     pub engine: Digest,
     /// Limits of its sessions.
     pub limits: Limits,
+    /// What the document settles for its sessions.
+    #[serde(default)]
+    pub settings: Settings,
     /// `name` of the document.
     pub name: Option<String>,
     /// The states, document order.
@@ -62,6 +65,7 @@ impl Manifest {
             tables: pointsman_chart::VERSION,
             engine,
             limits,
+            settings: settings(document),
             name: document.name.clone(),
             states: states.collect(),
         }
@@ -74,6 +78,18 @@ impl Manifest {
     /// The manifest of a component, if it carries one.
     pub fn of(component: &[u8]) -> Option<Manifest> {
         section(component, MANIFEST_SECTION).and_then(|json| serde_json::from_slice(&json).ok())
+    }
+}
+
+/// What the host has to know of the document's `_` attributes.
+fn settings(document: &Document) -> Settings {
+    let of = &document.settings;
+    Settings {
+        persist: of.persist,
+        session_recovered: of.send_session_recovered,
+        max_age_ms: of.max_time_s.map(|s| u64::from(s) * 1000),
+        max_waiting: of.event_limit.map(|n| n as usize),
+        event_timeout_ms: of.process_event_timeout_ms.map(u64::from),
     }
 }
 

@@ -46,7 +46,7 @@ impl From<contract::Step> for Did {
             contract::Command::Send(s) => {
                 format!("send {:?} {} {:?} {:?} {}", s.id, s.event, s.target, s.data, s.delay_ms)
             }
-            contract::Command::Cancel(id) => format!("cancel {id}"),
+            contract::Command::Cancel(c) => format!("cancel {} {}", c.sendid, c.report),
             contract::Command::Request(r) => format!("{}.{} {} {}", r.module, r.action, r.id, r.params),
             other => panic!("unexpected {other:?}"),
         };
@@ -65,7 +65,7 @@ impl From<types::Step> for Did {
             types::Command::Send(s) => {
                 format!("send {:?} {} {:?} {:?} {}", s.id, s.event, s.target, s.data, s.delay_ms)
             }
-            types::Command::Cancel(id) => format!("cancel {id}"),
+            types::Command::Cancel(c) => format!("cancel {} {}", c.sendid, c.report),
             types::Command::Request(r) => format!("{}.{} {} {}", r.module, r.action, r.id, r.params),
             other => panic!("unexpected {other:?}"),
         };
@@ -143,10 +143,12 @@ fn in_bare_wasmtime(component: &[u8]) -> (Vec<Did>, String) {
             name: (*name).to_owned(),
             kind: types::EventKind::External,
             data: (!data.is_empty()).then(|| (*data).to_owned()),
+            xml: false,
             sendid: None,
             origin: None,
             origintype: None,
             invokeid: None,
+            raw: None,
         };
         let step = strategy.call_handle(&mut store, moment(now_ms, seed), &event);
         steps.push(step.expect("no trap").expect("it goes on").into());

@@ -108,10 +108,10 @@ fn delays_are_times_of_css2_and_nothing_else() {
             r#"<send id="t" event="e" delayexpr="'{delay}'"/><cancel sendidexpr="'t'"/>"#
         ));
         let step = BENCH.begun(&text).0.step("go", "");
-        let [Command::Send(send), Command::Cancel(id)] = &step.commands[..] else {
+        let [Command::Send(send), Command::Cancel(cancel)] = &step.commands[..] else {
             panic!("{delay}: {step:?}")
         };
-        assert_eq!((send.delay_ms, id.as_str()), (ms, "t"), "{delay}");
+        assert_eq!((send.delay_ms, cancel.sendid.as_str()), (ms, "t"), "{delay}");
     }
     for delay in ["5", "s", "-1s", "1 week", "", "1e3s", "1..2s", "2m", "1 s", "1.s"] {
         let text = on_go(&format!(r#"<send id="t" event="e" delayexpr="'{delay}'"/>"#)).replace(

@@ -88,7 +88,9 @@ impl Run {
                             .insert((self.now_ms + s.delay_ms, self.count), (s.id, event));
                     }
                 }
-                Command::Cancel(id) => self.timers.retain(|_, (sendid, _)| sendid.as_deref() != Some(&id)),
+                Command::Cancel(c) => self
+                    .timers
+                    .retain(|_, (sendid, _)| sendid.as_deref() != Some(&c.sendid)),
                 other => return Some(Verdict::Fail(format!("unexpected command {other:?}"))),
             }
         }

@@ -39,6 +39,9 @@ impl Draft {
         self.unique(report, &self.scripts, "name", "script", |script| {
             format!("{} of {}", script.name, script.tenant)
         });
+        self.unique(report, &self.lists, "name", "list", |list| {
+            format!("{} of {}", list.name, list.tenant)
+        });
         self.unique(report, &self.dns, "number", "DN", |dn| {
             format!("{} of switch {}", dn.number, dn.switch)
         });
@@ -283,6 +286,9 @@ impl Draft {
             .iter()
             .for_each(|placed| of(&placed.object.tenant, &placed.path, report));
         self.scripts
+            .iter()
+            .for_each(|placed| of(&placed.object.tenant, &placed.path, report));
+        self.lists
             .iter()
             .for_each(|placed| of(&placed.object.tenant, &placed.path, report));
         for placed in &self.api_keys {

@@ -6,10 +6,12 @@ use crate::names::{Bytes, DnNumber, Milliseconds, PortId, ScriptName, SwitchName
 use crate::objects::api_key::ApiKey;
 use crate::objects::application::{Application, Port};
 use crate::objects::dn::Dn;
+use crate::objects::list::List;
 use crate::objects::script::Script;
 use crate::objects::switch::Switch;
 use crate::objects::tenant::Tenant;
 use crate::report::{ConfigError, Report};
+use crate::setting::{Setting, Shown};
 use crate::source::{Place, Source};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -27,6 +29,8 @@ pub struct Config {
     pub dns: Vec<Dn>,
     /// The Enhanced Routing Scripts.
     pub scripts: Vec<Script>,
+    /// The Transactions of the type List.
+    pub lists: Vec<List>,
     /// The API keys. Without any, the REST API is closed to everybody.
     pub api_keys: Vec<ApiKey>,
     /// Where each value was read.
@@ -139,6 +143,33 @@ impl Config {
         self.scripts
             .iter()
             .find(|script| script.name == *name && script.tenant == *tenant)
+    }
+
+    /// The value of an option of the application, as text. Those of the sections `orchestration` and `scxml` only: they say how
+    /// sessions run, and hold no secrets.
+    pub fn option(&self, section: &str, option: &str) -> Option<String> {
+        if !["orchestration", "scxml"].contains(&section) {
+            return None;
+        }
+        let field = |shown: Shown, key: &str| match shown {
+            Shown::Table(fields) => fields
+                .into_iter()
+                .find(|field| field.key == key)
+                .map(|field| field.shown),
+            _ => None,
+        };
+        match field(field(self.application.show(), section)?, option)? {
+            Shown::Value(toml::Value::String(text)) => Some(text),
+            Shown::Value(value) => Some(value.to_string()),
+            _ => None,
+        }
+    }
+
+    /// A list of a tenant.
+    pub fn list(&self, tenant: &TenantName, name: &str) -> Option<&List> {
+        self.lists
+            .iter()
+            .find(|list| list.name.as_str() == name && list.tenant == *tenant)
     }
 
     /// A listening port by its id.

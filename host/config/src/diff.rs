@@ -76,6 +76,7 @@ fn flatten(config: &Config) -> BTreeMap<String, Flat> {
     walk("switch", &config.switches.show(), Effect::Immediate, &mut flat);
     walk("dn", &config.dns.show(), Effect::Immediate, &mut flat);
     walk("script", &config.scripts.show(), Effect::Immediate, &mut flat);
+    walk("list", &config.lists.show(), Effect::Immediate, &mut flat);
     walk("api-key", &config.api_keys.show(), Effect::Immediate, &mut flat);
     for key in &config.api_keys {
         if let Some(option) = flat.get_mut(&format!("api-key.{}.sha256", written_key(key.id.as_str()))) {

@@ -5,6 +5,7 @@ use crate::load::IncludePattern;
 use crate::objects::api_key::ApiKey;
 use crate::objects::application::Application;
 use crate::objects::dn::Dn;
+use crate::objects::list::List;
 use crate::objects::script::Script;
 use crate::objects::switch::Switch;
 use crate::objects::tenant::Tenant;
@@ -16,7 +17,16 @@ use toml::Spanned;
 use toml::de::DeTable;
 
 /// The names that may stand at the top of a file.
-const TOP: [&str; 7] = ["include", "application", "tenant", "switch", "dn", "script", "api-key"];
+const TOP: [&str; 8] = [
+    "include",
+    "application",
+    "tenant",
+    "switch",
+    "dn",
+    "script",
+    "list",
+    "api-key",
+];
 
 /// An object and its path in the origins, such as `dn[3]`.
 pub(crate) struct Placed<T> {
@@ -32,6 +42,7 @@ pub(crate) struct Draft {
     pub switches: Vec<Placed<Switch>>,
     pub dns: Vec<Placed<Dn>>,
     pub scripts: Vec<Placed<Script>>,
+    pub lists: Vec<Placed<List>>,
     pub api_keys: Vec<Placed<ApiKey>>,
     pub declared: Declared,
     pub origins: Origins,
@@ -165,6 +176,7 @@ impl Draft {
                 .scripts
                 .extend(text_of(entries, "tenant").zip(text_of(entries, "name")));
         });
+        lists.read("list", &mut self.lists, |_| {});
         lists.read("api-key", &mut self.api_keys, |_| {});
     }
 
@@ -178,6 +190,7 @@ impl Draft {
             switches: objects(self.switches),
             dns: objects(self.dns),
             scripts: objects(self.scripts),
+            lists: objects(self.lists),
             api_keys: objects(self.api_keys),
             origins: self.origins,
         })

@@ -20,6 +20,7 @@ pub fn effective_toml(config: &Config) -> String {
     page.list("switch", "switch", &config.switches.show());
     page.list("dn", "dn", &config.dns.show());
     page.list("script", "script", &config.scripts.show());
+    page.list("list", "list", &config.lists.show());
     page.list("api-key", "api-key", &config.api_keys.show());
     page.out
 }

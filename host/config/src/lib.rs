@@ -8,7 +8,7 @@
 //!            ▼
 //!   check: references, duplicates  ──►    Report
 //!            ▼
-//!          Config { application, tenants, switches, dns, scripts, api_keys }
+//!          Config { application, tenants, switches, dns, scripts, lists, api_keys }
 //! ```
 //!
 //! Option names are ORS's own wherever ORS has the option (`max-microstep-count`, `[dn.Orchestration] application`,
@@ -45,17 +45,19 @@ pub use diff::{Change, Changes, diff};
 pub use effective::effective_toml;
 pub use load::{MAX_FILE_BYTES, MAX_FILES};
 pub use names::{
-    ApplicationName, Bytes, DnNumber, FilePath, HeaderName, HostPort, KeyId, Milliseconds, NameError, ObjectName,
-    PortId, ScriptName, Seconds, SecretHash, StrategyName, StrategyVersion, SwitchName, TenantName,
+    ApplicationName, Bytes, Destination, DnNumber, FilePath, HeaderName, HostPort, KeyId, ListName, Milliseconds,
+    NameError, ObjectName, PortId, ScriptName, Seconds, SecretHash, StrategyName, StrategyVersion, SwitchName,
+    TenantName,
 };
 pub use objects::api_key::{ApiKey, Role, TenantScope};
 pub use objects::application::{
     Application, Connection, Log, LogFormat, Orchestration, Port, Protocol, Sandbox, Scxml, Transport, Verbose,
 };
 pub use objects::dn::{Dn, DnOrchestration, DnType};
+pub use objects::list::{List, ListItem, ListItems};
 pub use objects::script::{Script, ScriptApplication, ScriptParameters};
 pub use objects::switch::{SipOptions, Switch, SwitchKind};
-pub use objects::tenant::Tenant;
+pub use objects::tenant::{Tenant, TenantHttp};
 pub use reference::reference;
 pub use report::{ConfigError, MAX_PROBLEMS, Problem, Report, Severity};
 pub use setting::{Effect, OptionDoc, OptionOrigin};

@@ -140,6 +140,9 @@ names! {
     /// The name of an Enhanced Routing Script. Blanks inside are allowed, as in Genesys configurations.
     ScriptName, "an Enhanced Routing Script's name", "1 to 128 characters without control characters, `[`, `]`, and no blank at its ends",
         max 128, |text| text.trim() == text && !text.chars().any(|c| c.is_control() || c == '[' || c == ']');
+    /// The name of a Transaction of the type List. Blanks inside are allowed, as in Genesys configurations.
+    ListName, "a list's name", "1 to 128 characters without control characters and `/`, and no blank at its ends",
+        max 128, |text| text.trim() == text && !text.chars().any(|c| c.is_control() || c == '/');
     /// The name of the application object.
     ApplicationName, "an application's name", PLAIN,
         max 64, |text| plain(text);
@@ -166,6 +169,38 @@ pub(crate) fn relative(text: &str) -> bool {
         && !text.chars().any(char::is_control)
         && text.split('/').all(|segment| !matches!(segment, "" | "." | ".."))
 }
+
+/// A destination of outgoing HTTP: scheme, host, port and the path below which everything is meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Destination(pointsman_web::Destination);
+
+impl Destination {
+    /// As the client takes it.
+    pub fn get(&self) -> &pointsman_web::Destination {
+        &self.0
+    }
+}
+
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl FromText for Destination {
+    const EXPECTED: &'static str = "a destination, such as \"https://crm.example.com/api/\"";
+
+    fn from_text(text: &str) -> Result<Self, (String, String)> {
+        text.parse()
+            .map(Destination)
+            .map_err(|why: pointsman_web::DestinationError| {
+                let shown: String = text.chars().take(64).collect();
+                let help = "write scheme, host and perhaps port and path: \"https://crm.example.com/api/\"";
+                (format!("`{shown}` is no destination: {why}"), help.into())
+            })
+    }
+}
+text_setting!(Destination);
 
 macro_rules! numbers {
     ($($(#[$doc:meta])* $name:ident, $expected:literal;)*) => {$(

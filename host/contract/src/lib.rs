@@ -7,16 +7,21 @@
 //! The typed ids (`SessionId`, `Seq`, `Epoch`, `CommandId`) live here too, because they appear in what travels.
 
 mod ids;
+mod settings;
 mod strategy;
 
 pub use ids::{CommandId, Digest, Epoch, Seq, SessionId, SessionIdError};
+pub use settings::Settings;
 pub use strategy::{
-    Command, Done, Ended, Event, EventKind, Failure, FailureCode, Inspection, Invoke, LogEntry, Moment, Request, Send,
-    StartInfo, Step, TraceEntry,
+    Cancel, Command, Done, Ended, Event, EventKind, Failure, FailureCode, Inspection, Invoke, LogEntry, Moment,
+    Request, Send, StartInfo, Step, TraceEntry,
 };
 
 /// Type URI of the SCXML Event I/O Processor (W3C SCXML 1.0, appendix C.1).
 pub const SCXML_PROCESSOR: &str = "http://www.w3.org/TR/scxml/#SCXMLEventProcessor";
+
+/// Type URI of the Basic HTTP Event I/O Processor (W3C SCXML 1.0, appendix C.2).
+pub const BASIC_HTTP_PROCESSOR: &str = "http://www.w3.org/TR/scxml/#BasicHTTPEventProcessor";
 
 /// Largest JSON text of an event's data that the host hands to a strategy, in bytes. A larger one is refused before
 /// the call: inside, it could only trap.

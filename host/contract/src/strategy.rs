@@ -46,6 +46,9 @@ pub struct Event {
     /// JSON of `_event.data`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<String>,
+    /// `data` is a JSON string, and in it an XML document.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub xml: bool,
     /// `_event.sendid`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sendid: Option<String>,
@@ -58,6 +61,13 @@ pub struct Event {
     /// `_event.invokeid`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invokeid: Option<String>,
+    /// `_event.raw`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raw: Option<String>,
+}
+
+fn is_false(b: &bool) -> bool {
+    !b
 }
 
 impl Event {
@@ -76,10 +86,12 @@ impl Event {
             name,
             kind,
             data,
+            xml: false,
             sendid: None,
             origin: None,
             origintype: None,
             invokeid: None,
+            raw: None,
         }
     }
 
@@ -92,6 +104,7 @@ impl Event {
             + opt(&self.origin)
             + opt(&self.origintype)
             + opt(&self.invokeid)
+            + opt(&self.raw)
     }
 }
 
@@ -112,8 +125,21 @@ pub struct Send {
     /// JSON of the data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<String>,
+    /// `data` is a JSON string, and in it an XML document.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub xml: bool,
     /// Delay in ms.
     pub delay_ms: u64,
+}
+
+/// `cancel`: of delayed events.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cancel {
+    /// Send id.
+    pub sendid: String,
+    /// Tell the session how it went (ORS).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub report: bool,
 }
 
 /// `request`: to a functional module.
@@ -152,8 +178,8 @@ pub struct Invoke {
 pub enum Command {
     /// Send an event, now or later.
     Send(Send),
-    /// Cancel delayed events by send id.
-    Cancel(String),
+    /// Cancel delayed events.
+    Cancel(Cancel),
     /// Handle this event next.
     Raise(Event),
     /// Ask a functional module.
@@ -219,6 +245,8 @@ pub struct Step {
 pub enum FailureCode {
     /// More microsteps in one macrostep than allowed.
     MicrostepLimit,
+    /// A state was entered more often in one macrostep than allowed (ORS `max-state-entry-count`).
+    StateEntryLimit,
     /// More internal events waiting, or more commands in one step, than allowed.
     QueueLimit,
     /// The strategy's memory limit.
@@ -242,6 +270,7 @@ impl FailureCode {
     pub fn as_str(self) -> &'static str {
         match self {
             FailureCode::MicrostepLimit => "microstep-limit",
+            FailureCode::StateEntryLimit => "state-entry-limit",
             FailureCode::QueueLimit => "queue-limit",
             FailureCode::OutOfMemory => "out-of-memory",
             FailureCode::LogLimit => "log-limit",
@@ -256,10 +285,12 @@ impl FailureCode {
     /// The code for its text; unknown texts are [`FailureCode::Internal`].
     pub fn parse(code: &str) -> Self {
         use FailureCode::{
-            EventTooLarge, Internal, LogLimit, MicrostepLimit, OutOfMemory, QueueLimit, StackLimit, Start, TimeLimit,
+            EventTooLarge, Internal, LogLimit, MicrostepLimit, OutOfMemory, QueueLimit, StackLimit, Start,
+            StateEntryLimit, TimeLimit,
         };
         [
             MicrostepLimit,
+            StateEntryLimit,
             QueueLimit,
             OutOfMemory,
             LogLimit,

@@ -102,7 +102,7 @@ pub(crate) fn actions(block: &Block) -> String {
 
 fn action(executable: &Executable) -> Option<String> {
     Some(match &executable.operation {
-        Operation::Raise(event) => format!("raise {}", cut(event, TITLE_CHARACTERS)),
+        Operation::Raise { event, .. } => format!("raise {}", cut(event, TITLE_CHARACTERS)),
         Operation::Send(send) => sent(send),
         Operation::Cancel(id) => format!("cancel {}", attribute(id)),
         Operation::Assign { location, .. } => format!("{}=…", cut(&location.text, TITLE_CHARACTERS)),

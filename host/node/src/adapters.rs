@@ -3,6 +3,7 @@
 use pointsman_contract::{Event, Failure, FailureCode, Inspection, Moment, StartInfo, Step};
 use pointsman_sandbox::{Instance, Sandbox, Strategy, Workers};
 use pointsman_session::runtime;
+use std::time::Duration;
 
 /// A loaded strategy that sessions can be made of.
 pub struct Program {
@@ -15,9 +16,25 @@ pub struct Program {
 }
 
 impl runtime::Program for Program {
-    fn instantiate(&self, _: &runtime::Info) -> Result<Box<dyn runtime::Strategy>, Failure> {
+    fn instantiate(&self, info: &runtime::Info) -> Result<Box<dyn runtime::Strategy>, Failure> {
+        self.instantiate_within(info, None)
+    }
+}
+
+impl Program {
+    /// The same, and no step of it may take longer than this.
+    pub(crate) fn instantiate_within(
+        &self,
+        _: &runtime::Info,
+        longest: Option<Duration>,
+    ) -> Result<Box<dyn runtime::Strategy>, Failure> {
         match self.sandbox.instantiate(&self.strategy, self.memory) {
-            Ok(instance) => Ok(Box::new(Sandboxed(instance))),
+            Ok(mut instance) => {
+                if let Some(longest) = longest {
+                    instance.limit_steps(longest);
+                }
+                Ok(Box::new(Sandboxed(instance)))
+            }
             Err(e) => Err(Failure {
                 code: FailureCode::Start,
                 message: e.to_string(),

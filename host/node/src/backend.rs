@@ -1,14 +1,13 @@
 //! The node, seen through the API's traits.
 
-use crate::calls::Calls;
 use crate::metrics;
+use crate::modules::{self, Modules, Order, Refusal};
 use crate::programs::{self, Problems, Programs};
-use crate::script;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use pointsman_api::backend::{
-    Answer, Artifact, Deployment, Error, ExternalEvent, Filter, Operations, Reply, Sessions, Start, Strategies,
-    Tenants, Termination,
+    Answer, Artifact, Deployment, Error, ExternalEvent, Filter, Message, Operations, Reply, Sessions, Start,
+    Strategies, Tenants, Termination,
 };
 use pointsman_api::types::{
     Deployed, Diagnostic, Health, Kind, Listing, LogLine, Outcome, Page, Session, SessionEnd, SessionState, Severity,
@@ -31,7 +30,7 @@ pub(crate) struct Backend {
     pub config: Arc<ArcSwap<config::Config>>,
     pub programs: Programs,
     pub runtime: Runtime,
-    pub calls: Calls,
+    pub modules: Modules,
     pub registry: prometheus_client::registry::Registry,
     pub ready: Arc<AtomicBool>,
     pub requests: AtomicU64,
@@ -170,15 +169,13 @@ impl Backend {
                 let has_source = Sources::of_component(&bytes).is_some();
                 Ok((bytes.to_vec(), has_source, Vec::new()))
             }
-            Artifact::Document { text, files } => {
+            Artifact::Document { text, path, files } => {
                 let resolver = programs::uploaded(&files);
-                let compiled = self
-                    .programs
-                    .compile(&format!("{name}.scxml"), &text, &resolver)
-                    .map_err(|e| match e {
-                        programs::Error::Document(problems) => Error::Document(shown(&problems)),
-                        other => Error::Component(other.to_string()),
-                    })?;
+                let url = path.unwrap_or_else(|| format!("{name}.scxml"));
+                let compiled = self.programs.compile(&url, &text, &resolver).map_err(|e| match e {
+                    programs::Error::Document(problems) => Error::Document(shown(&problems)),
+                    other => Error::Component(other.to_string()),
+                })?;
                 self.programs
                     .load(&compiled.component)
                     .map_err(|e| Error::Component(e.to_string()))?;
@@ -391,59 +388,53 @@ impl Tenants for Shared {
 
 impl Sessions for Shared {
     fn tenant_of(&self, session: SessionId) -> Answer<'_, TenantName> {
-        Box::pin(async move { api_tenant(&self.0.snapshot(session)?.info.tenant) })
+        Box::pin(async move {
+            match self.0.modules.scheduled(session) {
+                Some(tenant) => api_tenant(&tenant),
+                None => api_tenant(&self.0.snapshot(session)?.info.tenant),
+            }
+        })
     }
 
     fn start(&self, start: Start) -> Answer<'_, SessionId> {
         Box::pin(async move {
-            if start.at_ms.is_some_and(|at| at > now_ms()) {
-                return Err(Error::NotStarted(
-                    "scheduled starts (`idealtime`) are not available in this version: start it when it is due".into(),
-                ));
-            }
-            let tenant = store_tenant(&start.tenant)?;
-            let config = self.0.config.load_full();
-            let of_config = config.tenants.iter().find(|t| t.name.as_str() == tenant.as_str());
-            let of_config = of_config.ok_or_else(|| Error::NoSuchTenant(start.tenant.clone()))?;
-            let memory = config.limits(of_config).memory_per_session.0 as usize;
-            let programs = self.0.programs.clone();
-            let (found, mut params) = if let Some(script) = start.src.strip_prefix("script:") {
-                let name = script
-                    .parse()
-                    .map_err(|e| Error::NotStarted(format!("`{script}` is no script's name: {e}")))?;
-                let scripted = script::resolve(&config, &of_config.name, &name, &config::CallFacts::default())
-                    .map_err(Error::NotStarted)?;
-                let found = programs.find_first(&tenant, scripted.documents, memory, scripted.timeout);
-                (found.await.map_err(Error::NotStarted)?, scripted.params)
-            } else {
-                let src = start.src.strip_prefix("strategy:").unwrap_or(&start.src);
-                if src.contains("://") || src.starts_with("file:") {
-                    return Err(Error::NotStarted(format!(
-                        "`src` is `{}`: sessions are started from deployed strategies, by name; deploy the document first",
-                        start.src
-                    )));
-                }
-                let reference: Reference = src
-                    .parse()
-                    .map_err(|e: catalog::InvalidReference| Error::NotStarted(e.to_string()))?;
-                let tenant = tenant.clone();
-                let found = blocking(move || {
-                    programs
-                        .deployed(&tenant, &reference, memory)
-                        .map_err(|e| Error::NotStarted(e.to_string()))
-                });
-                (found.await?, serde_json::Map::new())
+            // A tenant that the configuration has.
+            let tenant = self.0.tenant(&start.tenant)?;
+            let order = Order {
+                tenant,
+                src: start.src,
+                params: start.params,
+                origin: format!("rest:{}", start.by),
             };
-            // What the request says wins over the script.
-            params.extend(start.params);
-            let params = serde_json::Value::Object(params).to_string();
-            let request = found.request(tenant, params, format!("rest:{}", start.by));
-            self.0.runtime.start(request).map_err(|e| match e {
-                runtime::Error::Draining
-                | runtime::Error::TooManySessions { .. }
-                | runtime::Error::TooManySessionsOfTenant { .. } => Error::NotServing(e.to_string()),
-                other => Error::NotStarted(other.to_string()),
+            let started = match start.at_ms.filter(|at| *at > now_ms()) {
+                Some(at_ms) => self.0.modules.start_later(order, at_ms),
+                None => self.0.modules.start_now(order).await,
+            };
+            started.map_err(|refusal| match refusal {
+                Refusal::NotStarted(why) => Error::NotStarted(why),
+                Refusal::NotServing(why) => Error::NotServing(why),
             })
+        })
+    }
+
+    fn located<'a>(&'a self, session: SessionId, token: &'a str) -> Answer<'a, TenantName> {
+        Box::pin(async move {
+            if self.0.modules.locations().opens(session, token) {
+                api_tenant(&self.0.snapshot(session)?.info.tenant)
+            } else {
+                Err(Error::NoSuchSession(session))
+            }
+        })
+    }
+
+    fn message(&self, session: SessionId, message: Message) -> Answer<'_, ()> {
+        Box::pin(async move {
+            let event = modules::event(&message.target, message.content_type.as_deref(), &message.body);
+            let event = event.map_err(|e| Error::Malformed(format!("No event can be made of the message: {e}.")))?;
+            self.0
+                .runtime
+                .send(session, event)
+                .map_err(|e| session_error(session, &e))
         })
     }
 
@@ -460,7 +451,7 @@ impl Sessions for Shared {
     fn request(&self, session: SessionId, event: ExternalEvent) -> Answer<'_, Reply> {
         Box::pin(async move {
             let id = format!("rest.{}", self.0.requests.fetch_add(1, Ordering::Relaxed));
-            let reply = self.0.calls.expect_reply(session, &id);
+            let reply = self.0.modules.expect_reply(session, &id);
             let reply = reply.ok_or_else(|| {
                 Error::QueueFull("the list of requests that wait for a strategy is full; try again in a moment".into())
             })?;
@@ -491,6 +482,9 @@ impl Sessions for Shared {
     fn terminate(&self, session: SessionId, t: Termination) -> Answer<'_, ()> {
         Box::pin(async move {
             let reason = format!("{}: {}", t.by, t.reason.as_deref().unwrap_or("no reason given"));
+            if self.0.modules.cancel_start(session) {
+                return Ok(());
+            }
             self.0
                 .runtime
                 .terminate(session, reason)

@@ -1,8 +1,8 @@
 //! Which session a call belongs to.
 //!
 //! A route request starts a session with the strategy of its DN; what the link reports about the call becomes the
-//! session's events, with ORS's names; the session's commands for the call become requests to the link, under the
-//! command's id, so that a repeated one is recognised. A call whose session ends, or never starts, is given to its
+//! session's events, with ORS's names; what the session asks for (`modules::interaction`) becomes requests to the link, under
+//! the command's id, so that a repeated one is recognised. A call whose session ends, or never starts, is given to its
 //! default DN at once: a caller never waits for a strategy that is gone.
 //!
 //! Events of the link come through one task, in order. A strategy that has to be fetched from a URL is fetched beside
@@ -12,19 +12,17 @@ use crate::programs::{Found, Programs};
 use crate::script;
 use arc_swap::ArcSwap;
 use pointsman_config as config;
-use pointsman_contract::{Command, CommandId, Ended, Event, SessionId};
-use pointsman_session::runtime::{self, Info, Refused, Runtime};
+use pointsman_contract::{CommandId, Event, SessionId};
+use pointsman_session::runtime::{self, Runtime};
 use pointsman_store::{Outcome, Tenant};
-use pointsman_telephony::model::{
-    self, Call, CallUuid, EventKind, RequestKind, RouteFailure, RouteType, Target, UserData,
-};
+use pointsman_telephony::model::{self, Call, CallUuid, EventKind, RequestKind, RouteFailure, RouteType, UserData};
 use pointsman_telephony::sip;
 use serde_json::{Map, Value, json};
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 /// Requests to the link that may wait to be handed over.
 const MAX_REQUESTS: usize = 16_384;
@@ -34,15 +32,6 @@ const MAX_EARLY_EVENTS: usize = 16;
 
 /// How often a call that nobody has decided is looked at: does its session wait for a timer by now?
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
-
-/// REST requests that may wait for a session's response.
-const MAX_PENDING_REPLIES: usize = 10_000;
-
-/// A strategy's response to a REST request.
-pub(crate) struct Reply {
-    pub status: u16,
-    pub body: Value,
-}
 
 /// Calls and their sessions. Cheap to clone.
 #[derive(Clone)]
@@ -66,7 +55,6 @@ struct Inner {
     runtime: OnceLock<Runtime>,
     requests: mpsc::Sender<model::Request>,
     state: Mutex<State>,
-    replies: Mutex<HashMap<(SessionId, String), oneshot::Sender<Reply>>>,
     tasks: tokio::runtime::Handle,
 }
 
@@ -95,6 +83,8 @@ struct Waiting {
     early: VecDeque<Event>,
     /// What the session has asked for: by request id.
     asked: HashMap<String, Asked>,
+    /// User data that its session has attached: they go with it to its target.
+    attached: UserData,
     decided: bool,
     /// The link has said that it is gone: it will say no more.
     left: bool,
@@ -102,16 +92,17 @@ struct Waiting {
     defaulting: Option<String>,
 }
 
+/// Something that a strategy wants of its call.
 #[derive(Clone)]
-struct Asked {
-    command: CommandId,
+pub(crate) struct Asked {
+    pub command: CommandId,
     /// The strategy's own request id.
-    id: String,
-    action: Action,
+    pub id: String,
+    pub action: Action,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Action {
+pub(crate) enum Action {
     Redirect,
     Terminate,
 }
@@ -155,7 +146,6 @@ impl Calls {
             runtime: OnceLock::new(),
             requests,
             state: Mutex::default(),
-            replies: Mutex::default(),
             tasks: tokio::runtime::Handle::current(),
         };
         (Calls { inner: Arc::new(inner) }, receiver)
@@ -222,6 +212,7 @@ impl Calls {
                 owner: Owner::Coming,
                 early: VecDeque::new(),
                 asked: HashMap::new(),
+                attached: UserData::new(),
                 decided: false,
                 left: false,
                 defaulting: None,
@@ -243,22 +234,6 @@ impl Calls {
 
     pub(crate) fn runtime(&self) -> Option<&Runtime> {
         self.inner.runtime.get()
-    }
-
-    pub(crate) fn programs(&self) -> &Programs {
-        &self.inner.programs
-    }
-
-    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.inner.tasks.spawn(task);
-    }
-
-    /// Bytes that a session of this tenant may grow to.
-    pub(crate) fn memory(&self, tenant: &Tenant) -> Result<usize, String> {
-        let config = self.inner.config.load();
-        let of_config = config.tenants.iter().find(|t| t.name.as_str() == tenant.as_str());
-        let of_config = of_config.ok_or_else(|| format!("tenant {tenant} is not configured"))?;
-        Ok(config.limits(of_config).memory_per_session.0 as usize)
     }
 
     /// What is to be started for a call, from the DN's configuration.
@@ -356,9 +331,12 @@ impl Calls {
         // nothing that the link reports meanwhile may come before them.
         let mut state = lock(&self.inner.state);
         let started = found.and_then(|(found, start)| {
-            let request = found.request(start.tenant, start.params, start.origin);
             let runtime = self.inner.runtime.get().ok_or("the node is not ready")?;
-            runtime.start(request).map_err(|e| e.to_string())
+            let started = self
+                .inner
+                .programs
+                .start(runtime, found, start.tenant, start.params, start.origin);
+            started.map_err(|e| e.to_string())
         });
         match started {
             Ok(session) => {
@@ -372,7 +350,7 @@ impl Calls {
                 waiting.owner = Owner::Session(session);
                 let interaction = json!({ "interactionid": uuid.as_str() }).to_string();
                 let mut events = vec![
-                    Event::external("interaction.added", Some(interaction.clone())),
+                    added_event(call),
                     Event::external("interaction.present", Some(interaction)),
                     route_event(call),
                 ];
@@ -642,62 +620,25 @@ impl Calls {
         }
     }
 
-    /// Waits for `<ws:response>` with this request id.
-    pub fn expect_reply(&self, session: SessionId, id: &str) -> Option<oneshot::Receiver<Reply>> {
-        let mut replies = lock(&self.inner.replies);
-        replies.retain(|_, sender| !sender.is_closed());
-        if replies.len() >= MAX_PENDING_REPLIES {
-            return None;
-        }
-        let (sender, receiver) = oneshot::channel();
-        replies.insert((session, id.to_owned()), sender);
-        Some(receiver)
-    }
-
-    fn interaction(&self, info: &Info, id: CommandId, request: &pointsman_contract::Request) -> Result<(), String> {
-        let action = match request.action.as_str() {
-            "redirect" => Action::Redirect,
-            "terminate" => Action::Terminate,
-            other => {
-                return Err(format!(
-                    "`interaction.{other}` is not an action of this version: redirect and terminate are"
-                ));
-            }
-        };
-        let params: Map<String, Value> = serde_json::from_str(&request.params).map_err(|e| e.to_string())?;
+    /// Has the link do what a session wants of its call: of the one named, or its only one.
+    ///
+    /// # Errors
+    /// When the session has no such call, or the link takes no more requests.
+    pub fn ask(
+        &self,
+        session: SessionId,
+        interaction: Option<CallUuid>,
+        asked: Asked,
+        mut kind: RequestKind,
+    ) -> Result<(), String> {
         let mut state = lock(&self.inner.state);
-        let uuid = match params.get("interactionid").and_then(Value::as_str) {
-            Some(text) => text.parse::<CallUuid>().map_err(|e| e.to_string())?,
-            None => *state
-                .sessions
-                .get(&info.id)
-                .ok_or("this session has no call, and `interactionid` names none")?,
-        };
-        let waiting = state
-            .calls
-            .get_mut(&uuid)
-            .filter(|w| w.owner == Owner::Session(info.id));
-        let waiting = waiting.ok_or("unknown: the interaction is not, or no longer, this session's")?;
-        let kind = match action {
-            Action::Redirect => RequestKind::RouteCall {
-                targets: targets(params.get("to"))?,
-                route_type: RouteType::Unknown,
-                user_data: user_data(params.get("udata"))?,
-            },
-            Action::Terminate => RequestKind::Reject {
-                code: status(params.get("reason"))?,
-                reason: None,
-            },
-        };
-        let key = id.to_string();
-        waiting.asked.insert(
-            key.clone(),
-            Asked {
-                command: id,
-                id: request.id.clone(),
-                action,
-            },
-        );
+        let uuid = which(&state, interaction, session)?;
+        let waiting = owned(&mut state, uuid, session)?;
+        if let RequestKind::RouteCall { user_data, .. } = &mut kind {
+            *user_data = both(&waiting.attached, user_data)?;
+        }
+        let key = asked.command.to_string();
+        waiting.asked.insert(key.clone(), asked);
         if self.request(uuid, &key, kind) {
             return Ok(());
         }
@@ -705,32 +646,74 @@ impl Calls {
         Err("the link's queue is full".into())
     }
 
-    fn response(&self, session: SessionId, request: &pointsman_contract::Request) -> Result<(), String> {
-        let params: Map<String, Value> = serde_json::from_str(&request.params).map_err(|e| e.to_string())?;
-        let id = params
-            .get("requestid")
-            .or_else(|| params.get("id"))
-            .and_then(Value::as_str)
-            .unwrap_or_default();
-        let status = match params.get("resultcode") {
-            None => 200,
-            Some(code) => number(code)
-                .and_then(|n| u16::try_from(n).ok())
-                .filter(|n| (200..600).contains(n))
-                .ok_or("`resultcode` is not 200-599")?,
-        };
-        let body = params
-            .get("content")
-            .or_else(|| params.get("params"))
-            .cloned()
-            .unwrap_or(Value::Null);
-        let sender = lock(&self.inner.replies)
-            .remove(&(session, id.to_owned()))
-            .ok_or("nobody waits for this response any more")?;
-        sender
-            .send(Reply { status, body })
-            .map_err(|_| "nobody waits for this response any more".to_owned())
+    /// Changes user data of a call that waits: they are kept here, for a routing point over SIP has nowhere to put them before the
+    /// call is sent on. The session hears `interaction.udata.changed`.
+    pub fn attach(
+        &self,
+        session: SessionId,
+        interaction: Option<CallUuid>,
+        set: &UserData,
+        delete: Option<&str>,
+    ) -> Result<(), String> {
+        let mut state = lock(&self.inner.state);
+        let uuid = which(&state, interaction, session)?;
+        let waiting = owned(&mut state, uuid, session)?;
+        let (mut call, mut attached) = (waiting.call.user_data.clone(), waiting.attached.clone());
+        for data in [&mut call, &mut attached] {
+            *data = both(data, set)?;
+            if let Some(key) = delete {
+                data.remove(key);
+            }
+        }
+        waiting.call.user_data = call;
+        waiting.attached = attached;
+        let data = json!({ "interactionid": uuid.as_str(), "udata": waiting.call.user_data.to_object() });
+        let mut out = Vec::new();
+        waiting.tell(
+            Event::external("interaction.udata.changed", Some(data.to_string())),
+            &mut out,
+        );
+        self.deliver(out);
+        Ok(())
     }
+
+    /// A session is over: what still waits for it is given up.
+    pub fn ended(&self, session: SessionId) {
+        let mut state = lock(&self.inner.state);
+        let Some(uuid) = state.sessions.remove(&session) else {
+            return;
+        };
+        match state.calls.get_mut(&uuid) {
+            // What it has asked for is under way: the call is kept until the link has answered.
+            Some(w) if w.owner == Owner::Session(session) && !w.asked.is_empty() && !w.left => w.owner = Owner::Gone,
+            Some(w) if w.owner == Owner::Session(session) => self.give_up(&mut state, uuid, "ended"),
+            _ => {}
+        }
+    }
+}
+
+/// The call that a session means.
+fn which(state: &State, interaction: Option<CallUuid>, session: SessionId) -> Result<CallUuid, String> {
+    let own = state.sessions.get(&session).copied();
+    let none = || "this session has no call, and `interactionid` names none".to_owned();
+    interaction.or(own).ok_or_else(none)
+}
+
+fn owned(state: &mut State, uuid: CallUuid, session: SessionId) -> Result<&mut Waiting, String> {
+    let call = state
+        .calls
+        .get_mut(&uuid)
+        .filter(|w| w.owner == Owner::Session(session));
+    call.ok_or_else(|| "unknown: the interaction is not, or no longer, this session's".to_owned())
+}
+
+/// User data with others laid over them.
+fn both(under: &UserData, over: &UserData) -> Result<UserData, String> {
+    let mut data = under.clone();
+    for (key, value) in over.iter() {
+        data.set(key, value.clone()).map_err(|e| e.to_string())?;
+    }
+    Ok(data)
 }
 
 /// Fetch timeout of documents that no script bounds (ORS `fetch-timeout`).
@@ -754,78 +737,30 @@ struct Fetch {
     timeout: Duration,
 }
 
-impl runtime::Commands for Calls {
-    fn perform(&self, session: &Info, id: CommandId, command: Command) -> Result<(), Box<Refused>> {
-        let result = match &command {
-            Command::Request(r) if r.module == "interaction" => {
-                let done = self.interaction(session, id, r);
-                if let Err(why) = &done {
-                    tracing::warn!(session = %session.id, strategy = %session.strategy, action = r.action, why, "a strategy's command cannot be carried out");
-                    if let Some(runtime) = self.runtime() {
-                        runtime.remark(session.id, &format!("`interaction.{}` is refused: {why}", r.action));
-                    }
-                    // The documented error event, as ORS names it, rather than a refusal of the platform.
-                    let data = json!({ "requestid": r.id, "error": "invalidstate", "description": why });
-                    let event = Event::external(format!("error.interaction.{}", r.action), Some(data.to_string()));
-                    self.confirm(id, Outcome::Failed(why.clone()));
-                    self.deliver(vec![(session.id, event)]);
-                }
-                Ok(())
-            }
-            Command::Request(r) if r.module == "ws" && r.action == "response" => self.response(session.id, r),
-            Command::Request(r) => Err(format!(
-                "module `{}` has no action `{}` in this version",
-                r.module, r.action
-            )),
-            Command::Send(s) => Err(match &s.target {
-                Some(target) => format!("nothing can be sent to `{target}` from here"),
-                None => "this I/O processor is not available".into(),
-            }),
-            Command::Invoke(i) => self.invoke(session, id, i),
-            Command::Cancel(_) | Command::CancelInvoke(_) | Command::Raise(_) => {
-                Err("this is the session's own business".into())
-            }
-        };
-        result.map_err(|reason| Box::new(Refused { command, reason }))
-    }
-
-    fn ended(&self, session: &Info, ended: &Ended) {
-        if let Ended::Failed(failure) = ended {
-            tracing::warn!(session = %session.id, strategy = %session.strategy, version = session.version, origin = session.origin, "session ended: {failure}");
-        }
-        lock(&self.inner.replies).retain(|(id, _), _| *id != session.id);
-        let mut state = lock(&self.inner.state);
-        let Some(uuid) = state.sessions.remove(&session.id) else {
-            return;
-        };
-        match state.calls.get_mut(&uuid) {
-            // What it has asked for is under way: the call is kept until the link has answered.
-            Some(w) if w.owner == Owner::Session(session.id) && !w.asked.is_empty() && !w.left => w.owner = Owner::Gone,
-            Some(w) if w.owner == Owner::Session(session.id) => self.give_up(&mut state, uuid, "ended"),
-            _ => {}
-        }
-    }
-}
-
-impl runtime::HostData for Calls {
-    fn read(&self, session: &Info, source: &str, key: &str) -> Result<String, String> {
-        match source {
-            "session" => {
-                let other: SessionId = key
-                    .parse()
-                    .map_err(|e: pointsman_contract::SessionIdError| e.to_string())?;
-                let runtime = self.inner.runtime.get().ok_or("the node is not ready")?;
-                match runtime.get(other) {
-                    Ok(s) if s.info.tenant == session.tenant && s.end.is_none() => Ok("true".into()),
-                    _ => Err(format!("there is no session {other}")),
-                }
-            }
-            "config" | "list" | "statistic" => Err(format!("`{key}` is not among this host's {source} data")),
-            other => Err(format!(
-                "`{other}` is no source of host data: config, list, statistic and session are"
-            )),
-        }
-    }
+/// With all that is known of the call: `_genesys.ixn.interactions` is made of it.
+fn added_event(call: &Call) -> Event {
+    let udata = call.user_data.to_object();
+    let device = &call.this_dn.number;
+    let data = json!({
+        "interactionid": call.call_uuid.as_str(),
+        "focusdeviceid": device,
+        "interaction": {
+            "g_uid": call.call_uuid.as_str(),
+            "location": { "media_server": call.this_dn.switch.as_str() },
+            "udata": udata,
+            "xdata": {},
+            "parties": { device: { "device": device, "devicetype": "routepoint" } },
+            "voice": {
+                "callid": call.call_id,
+                "connid": call.conn_id,
+                "ani": call.ani.as_deref().unwrap_or_default(),
+                "dnis": call.dnis.as_deref().unwrap_or_default(),
+                "type": call.call_type,
+                "media": "TMediaVoice",
+            },
+        },
+    });
+    Event::external("interaction.added", Some(data.to_string()))
 }
 
 fn route_event(call: &Call) -> Event {
@@ -856,60 +791,5 @@ fn ors_error(e: &model::RequestFailure) -> &'static str {
         model::RequestFailure::AlreadyDecided => "invalidstate.routed",
         model::RequestFailure::Invalid(_) => "invaliddestination",
         _ => "remote",
-    }
-}
-
-/// A text, an object with `dn`, or a list of these.
-fn targets(to: Option<&Value>) -> Result<Vec<Target>, String> {
-    let one = |v: &Value| -> Result<Target, String> {
-        let text = match v {
-            Value::String(s) => s.clone(),
-            Value::Number(n) => n.to_string(),
-            Value::Object(o) => o
-                .get("dn")
-                .and_then(Value::as_str)
-                .ok_or("a target object has no `dn`")?
-                .to_owned(),
-            other => return Err(format!("`{other}` is not a target")),
-        };
-        // `number@host` of another domain is an address, not a DN of a switch of ours.
-        match text.split_once('@') {
-            Some((_, host)) if host.contains('.') && !text.contains(':') => Ok(Target::Uri(format!("sip:{text}"))),
-            _ => text.parse().map_err(|e: model::InvalidId| e.to_string()),
-        }
-    };
-    match to {
-        None | Some(Value::Null) => Err("`to` names no target".into()),
-        Some(Value::Array(list)) if list.is_empty() => Err("`to` names no target".into()),
-        Some(Value::Array(list)) => list.iter().map(one).collect(),
-        Some(v) => Ok(vec![one(v)?]),
-    }
-}
-
-fn user_data(udata: Option<&Value>) -> Result<UserData, String> {
-    let mut out = UserData::new();
-    if let Some(Value::Object(map)) = udata {
-        for (key, value) in map {
-            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            out.add(key.clone(), text).map_err(|e| e.to_string())?;
-        }
-    }
-    Ok(out)
-}
-
-fn number(v: &Value) -> Option<i64> {
-    v.as_i64()
-        .or_else(|| v.as_f64().filter(|f| f.fract() == 0.0).map(|f| f as i64))
-        .or_else(|| v.as_str()?.trim().parse().ok())
-}
-
-/// A SIP status that refuses; 480 where none is given.
-fn status(reason: Option<&Value>) -> Result<u16, String> {
-    match reason {
-        None | Some(Value::Null) => Ok(480),
-        Some(v) => number(v)
-            .and_then(|n| u16::try_from(n).ok())
-            .filter(|n| (400..700).contains(n))
-            .ok_or_else(|| format!("`reason` is {v}, not a SIP status from 400 to 699")),
     }
 }

@@ -6,6 +6,7 @@
 //! certs/       development certificates, where none are configured
 //! documents/   <tenant>/: what `file:` references of that tenant may name
 //! audit.jsonl  who did what over REST
+//! locations.key  what the locations of sessions are made with (Basic HTTP)
 //! ```
 
 use crate::Error;

@@ -9,16 +9,19 @@
 //! includes, and whose it is.
 
 use crate::adapters::Program;
-use pointsman_compiler::{Compiler, Form, Sources};
+use crate::outgoing::Outgoing;
+use pointsman_compiler::{Compiler, Form, Manifest, Sources};
 use pointsman_config as config;
-use pointsman_contract::Digest;
+use pointsman_contract::{Digest, Failure, SessionId, Settings};
 use pointsman_sandbox::{LoadError, Sandbox, Strategy};
 use pointsman_scxml::{Diagnostic, ResolveError, Resolver};
-use pointsman_session::runtime;
+use pointsman_session::runtime::{self, Runtime};
 use pointsman_store::catalog::{self, Catalog, Reference};
 use pointsman_store::{Name, Tenant};
+use pointsman_web::url::Url;
+use pointsman_web::{AllowList, Answer, Destination, Freshness, Request, Web};
 use sha2::Digest as _;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 use std::io::Read as _;
@@ -31,11 +34,12 @@ const MAX_LOADED: usize = 1000;
 /// Largest document, and largest file that one includes, bytes.
 const MAX_DOCUMENT: usize = 4 << 20;
 
-/// Bytes of fetched documents that are kept while their servers call them fresh.
-const MAX_FETCHED: usize = 32 << 20;
-
 /// Longest time that a fetched document is kept, whatever its server says: a mistaken `max-age` must not need a restart.
 const MAX_FRESH: Duration = Duration::from_secs(3600);
+
+/// Files that a fetched document may include (ORS `max-includes` is about as many), and their bytes together.
+const MAX_INCLUDES: usize = 100;
+const MAX_INCLUDED: usize = 16 << 20;
 
 /// Locks that keep two calls from compiling the same document at the same time.
 const COMPILING: usize = 16;
@@ -76,12 +80,23 @@ pub(crate) struct Compiled {
     pub warnings: Problems,
 }
 
+/// Who has named a document's URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NamedBy {
+    /// The operator, in the configuration: so that server may be asked.
+    Operator,
+    /// A strategy: only what its tenant allows may be asked.
+    Strategy,
+}
+
 /// A program and what to call it.
 pub(crate) struct Found {
     pub name: Name,
     pub version: u32,
     pub component: Digest,
     pub program: Arc<dyn runtime::Program>,
+    /// Where a document came from that was fetched: what it refers to is relative to that.
+    pub base: Option<Url>,
 }
 
 impl Found {
@@ -112,15 +127,40 @@ struct Inner {
     compiler: Compiler,
     catalog: Arc<dyn Catalog>,
     documents: cap_std::fs::Dir,
-    http: reqwest::Client,
-    loaded: Mutex<Recent<Digest, Strategy>>,
+    outgoing: Outgoing,
+    loaded: Mutex<Recent<Digest, Loaded>>,
     /// What was compiled from files and URLs, by [`document_key`].
     compiled: Mutex<Recent<Digest, Arc<Made>>>,
-    /// Fresh texts, by tenant and URL.
-    fetched: Mutex<Recent<(Tenant, String), Fresh>>,
+    /// Where the documents of live sessions came from.
+    bases: Mutex<HashMap<SessionId, Url>>,
     compiling: [Mutex<()>; COMPILING],
     /// Documents that sessions invoke, one at a time.
     invoked: tokio::sync::Semaphore,
+}
+
+/// A strategy that sessions can be made of, and what its document settles for them.
+#[derive(Clone)]
+pub(crate) struct Loaded {
+    strategy: Strategy,
+    settings: Settings,
+}
+
+/// The same, with the memory that they may have.
+struct Settled {
+    program: Program,
+    settings: Settings,
+}
+
+impl runtime::Program for Settled {
+    fn instantiate(&self, info: &runtime::Info) -> Result<Box<dyn runtime::Strategy>, Failure> {
+        // What a sandbox may take at most, its document cannot raise.
+        let longest = self.settings.event_timeout_ms.map(Duration::from_millis);
+        self.program.instantiate_within(info, longest)
+    }
+
+    fn settings(&self) -> Settings {
+        self.settings.clone()
+    }
 }
 
 /// What a document was compiled to, and from which includes.
@@ -137,20 +177,13 @@ struct ReadFile {
     digest: Option<Digest>,
 }
 
-/// A fetched text and how long it needs no other fetch.
-#[derive(Clone)]
-struct Fresh {
-    text: Arc<str>,
-    until: Instant,
-}
-
 impl Programs {
     pub fn new(
         sandbox: Sandbox,
         compiler: Compiler,
         catalog: Arc<dyn Catalog>,
         documents: cap_std::fs::Dir,
-        http: reqwest::Client,
+        outgoing: Outgoing,
     ) -> Self {
         Programs {
             inner: Arc::new(Inner {
@@ -158,10 +191,10 @@ impl Programs {
                 compiler,
                 catalog,
                 documents,
-                http,
+                outgoing,
                 loaded: Mutex::new(Recent::new(MAX_LOADED)),
                 compiled: Mutex::new(Recent::new(MAX_LOADED)),
-                fetched: Mutex::new(Recent::new(MAX_FETCHED)),
+                bases: Mutex::default(),
                 compiling: Default::default(),
                 invoked: tokio::sync::Semaphore::new(1),
             }),
@@ -172,22 +205,66 @@ impl Programs {
         &*self.inner.catalog
     }
 
+    /// Starts a session that nobody has invoked.
+    pub fn start(
+        &self,
+        runtime: &Runtime,
+        found: Found,
+        tenant: Tenant,
+        params: String,
+        origin: String,
+    ) -> Result<SessionId, runtime::Error> {
+        self.start_as(runtime, runtime.new_id()?, found, |found| {
+            found.request(tenant, params, origin)
+        })
+    }
+
+    /// Starts a session under an id of [`Runtime::new_id`], and remembers where its document came from.
+    pub fn start_as(
+        &self,
+        runtime: &Runtime,
+        id: SessionId,
+        mut found: Found,
+        request: impl FnOnce(Found) -> runtime::StartRequest,
+    ) -> Result<SessionId, runtime::Error> {
+        if let Some(base) = found.base.take() {
+            // Before it runs: its first step may refer to it.
+            lock(&self.inner.bases).insert(id, base);
+        }
+        let started = runtime.start_as(id, request(found));
+        if started.is_err() {
+            self.ended(id);
+        }
+        started
+    }
+
+    /// Where a session's document came from, if it was fetched.
+    pub fn base(&self, session: SessionId) -> Option<Url> {
+        lock(&self.inner.bases).get(&session).cloned()
+    }
+
+    /// A session is over.
+    pub fn ended(&self, session: SessionId) {
+        lock(&self.inner.bases).remove(&session);
+    }
+
     /// A deployed strategy: no waiting, unless its component has to be read from disk.
     pub fn deployed(&self, tenant: &Tenant, reference: &Reference, memory: usize) -> Result<Found, Error> {
         let resolved = self.inner.catalog.resolve(tenant, reference)?;
-        let strategy = match self.cached(&resolved.component) {
-            Some(s) => s,
+        let loaded = match self.cached(&resolved.component) {
+            Some(l) => l,
             None => self.load(&self.inner.catalog.component(resolved.component)?)?,
         };
         Ok(Found {
             name: reference.name.clone(),
             version: resolved.version.0.get(),
             component: resolved.component,
-            program: self.program(strategy, memory),
+            program: self.program(loaded, memory),
+            base: None,
         })
     }
 
-    /// The first of these documents that can be used; otherwise why the last cannot.
+    /// The first of these documents, which the configuration names, that can be used; otherwise why the last cannot.
     pub async fn find_first(
         &self,
         tenant: &Tenant,
@@ -198,7 +275,7 @@ impl Programs {
         let mut why = "no document is named".to_owned();
         for document in documents {
             let found = match document {
-                Ok(d) => self.find(tenant, &d, memory, timeout).await,
+                Ok(d) => self.find(tenant, &d, NamedBy::Operator, memory, timeout).await,
                 Err(e) => Err(e.into()),
             };
             match found {
@@ -212,11 +289,12 @@ impl Programs {
         Err(why)
     }
 
-    /// What a DN's application, with a call's values filled in, leads to.
+    /// What a reference leads to.
     pub async fn find(
         &self,
         tenant: &Tenant,
         document: &config::ResolvedDocument,
+        by: NamedBy,
         memory: usize,
         timeout: Duration,
     ) -> Result<Found, Error> {
@@ -239,9 +317,30 @@ impl Programs {
                 blocking(&url, move || this.file(&tenant, &path, memory)).await
             }
             config::ResolvedDocument::Http(url) => {
-                let text = self.fetch(tenant, url, timeout).await?;
-                let (this, tenant, of) = (self.clone(), tenant.clone(), url.to_string());
-                let load = move || this.compile_and_load(&tenant, &of, &text, &pointsman_scxml::NoFiles, memory);
+                let failed = |e: pointsman_web::Error| Error::Fetch {
+                    url: url.clone(),
+                    why: e.to_string(),
+                };
+                let parsed = Web::url(url, None).map_err(failed)?;
+                let until = Instant::now() + timeout;
+                let allowed = self.allowed(tenant, &parsed, by);
+                let (base, text) = self.fetch(tenant, &allowed, parsed, timeout).await?;
+                let (this, tenant) = (self.clone(), tenant.clone());
+                let load = move || {
+                    let remote = Remote {
+                        programs: &this,
+                        tenant: &tenant,
+                        allowed,
+                        until,
+                        left: Cell::new((MAX_INCLUDES, MAX_INCLUDED)),
+                        tasks: tokio::runtime::Handle::current(),
+                    };
+                    let found = this.compile_and_load(&tenant, base.as_str(), &text, &remote, memory)?;
+                    Ok(Found {
+                        base: Some(base),
+                        ..found
+                    })
+                };
                 blocking(url, load).await
             }
         }
@@ -274,54 +373,53 @@ impl Programs {
         self.compile_and_load(tenant, path, &text, &Folder(folder), memory)
     }
 
-    /// The text at a URL, for as long as its server's `Cache-Control: max-age` (RFC 9111, 5.2.2.1) says, from memory.
-    async fn fetch(&self, tenant: &Tenant, url: &str, timeout: Duration) -> Result<Arc<str>, Error> {
-        let failed = |why: String| Error::Fetch { url: url.into(), why };
-        let key = (tenant.clone(), url.to_owned());
-        let asked = Instant::now();
-        let known = lock(&self.inner.fetched).get(&key);
-        if let Some(fresh) = known.filter(|f| asked < f.until) {
-            return Ok(fresh.text);
-        }
-        let answer = self
-            .inner
-            .http
-            .get(url)
-            .timeout(timeout)
-            .send()
-            .await
-            .map_err(|e| failed(e.to_string()))?;
-        let mut answer = answer.error_for_status().map_err(|e| failed(e.to_string()))?;
-        let configured = reqwest::Url::parse(url).map_err(|e| failed(e.to_string()))?;
-        if !same_server(&configured, answer.url()) {
-            let why = format!(
-                "it redirects to {}, another server: configure that address if its documents are to be run",
-                answer.url().origin().ascii_serialization()
-            );
-            return Err(failed(why));
-        }
-        if !answer.status().is_success() {
-            return Err(failed(format!("the server answers {}", answer.status())));
-        }
-        let fresh_for = fresh_for(answer.headers());
-        let mut bytes = Vec::new();
-        while let Some(chunk) = answer.chunk().await.map_err(|e| failed(e.to_string()))? {
-            if bytes.len() + chunk.len() > MAX_DOCUMENT {
-                return Err(failed(format!("the document is larger than {MAX_DOCUMENT} bytes")));
+    /// What may be asked for a document, for what it includes, and where those may redirect to.
+    fn allowed(&self, tenant: &Tenant, url: &Url, by: NamedBy) -> AllowList {
+        let allowed = self.inner.outgoing.allowed(tenant);
+        match by {
+            NamedBy::Strategy => allowed,
+            NamedBy::Operator => {
+                let mut upgraded = url.clone();
+                let upgrade =
+                    url.scheme() == "http" && upgraded.set_scheme("https").is_ok() && upgraded.set_port(None).is_ok();
+                let upgraded = upgrade.then(|| Destination::server_of(&upgraded)).flatten();
+                allowed.with(Destination::server_of(url).into_iter().chain(upgraded))
             }
-            bytes.extend_from_slice(&chunk);
         }
-        let text = String::from_utf8(bytes).map_err(|_| failed("the document is not UTF-8".into()))?;
-        let text: Arc<str> = text.into();
-        if let Some(fresh_for) = fresh_for {
-            let weight = text.len() + key.1.len();
-            let fresh = Fresh {
-                text: text.clone(),
-                until: asked + fresh_for,
-            };
-            lock(&self.inner.fetched).insert(key, fresh, weight);
+    }
+
+    /// The text at a URL and the URL that it came from, from memory where HTTP's rules say that this will do.
+    async fn fetch(
+        &self,
+        tenant: &Tenant,
+        allowed: &AllowList,
+        url: Url,
+        timeout: Duration,
+    ) -> Result<(Url, String), Error> {
+        let request = Request {
+            timeout,
+            max_body: MAX_DOCUMENT,
+            freshness: Freshness {
+                max_age: Some(MAX_FRESH),
+                max_stale: None,
+                max_stale_if_error: Some(self.inner.outgoing.max_stale()),
+            },
+            ..Request::get(url.clone())
+        };
+        let failed = |why: String| Error::Fetch {
+            url: url.to_string(),
+            why,
+        };
+        let answer = self.inner.outgoing.send_to(tenant, allowed, request).await;
+        let answer: Answer = answer.map_err(|e| failed(e.to_string()))?;
+        if !(200..300).contains(&answer.status) {
+            return Err(failed(format!("the server answers {}", answer.status)));
         }
-        Ok(text)
+        let text = answer
+            .text()
+            .ok_or_else(|| failed("the document is not UTF-8".into()))?;
+        let from = Web::url(&answer.url, None).map_err(|e| failed(e.to_string()))?;
+        Ok((from, text))
     }
 
     fn compile_and_load(
@@ -335,33 +433,34 @@ impl Programs {
         let key = document_key(tenant, url, text);
         // A burst of calls after a change compiles once: the others wait here for the first.
         let _one_at_a_time = lock(&self.inner.compiling[usize::from(key.0[0]) % COMPILING]);
-        let strategy = match self.made(&key, files) {
-            Some(strategy) => strategy,
+        let loaded = match self.made(&key, files) {
+            Some(loaded) => loaded,
             None => {
                 let recording = Recording {
                     files,
                     reads: RefCell::default(),
                 };
                 let compiled = self.compile(url, text, &recording)?;
-                let strategy = self.load(&compiled.component)?;
+                let loaded = self.load(&compiled.component)?;
                 let made = Made {
-                    component: strategy.digest(),
+                    component: loaded.strategy.digest(),
                     reads: recording.reads.into_inner(),
                 };
                 lock(&self.inner.compiled).insert(key, Arc::new(made), 1);
-                strategy
+                loaded
             }
         };
         Ok(Found {
             name: name_of(url),
             version: 0,
-            component: strategy.digest(),
-            program: self.program(strategy, memory),
+            component: loaded.strategy.digest(),
+            program: self.program(loaded, memory),
+            base: None,
         })
     }
 
     /// What the document was compiled to, if it is still loaded and every include still reads the same.
-    fn made(&self, key: &Digest, files: &dyn Resolver) -> Option<Strategy> {
+    fn made(&self, key: &Digest, files: &dyn Resolver) -> Option<Loaded> {
         let made = lock(&self.inner.compiled).get(key)?;
         let same = |r: &ReadFile| digest_of(&files.read(&r.base, &r.reference)) == r.digest;
         if !made.reads.iter().all(same) {
@@ -398,7 +497,7 @@ impl Programs {
     }
 
     /// Checks and loads a component.
-    pub fn load(&self, component: &[u8]) -> Result<Strategy, Error> {
+    pub fn load(&self, component: &[u8]) -> Result<Loaded, Error> {
         let strategy = self.inner.sandbox.load(component);
         let strategy = match strategy {
             // The engine has changed since: the component brings what it was made from.
@@ -409,8 +508,12 @@ impl Programs {
             other => other?,
         };
         let digest = Digest(sha2::Sha256::digest(component).into());
-        lock(&self.inner.loaded).insert(digest, strategy.clone(), 1);
-        Ok(strategy)
+        let loaded = Loaded {
+            strategy,
+            settings: Manifest::of(component).map(|m| m.settings).unwrap_or_default(),
+        };
+        lock(&self.inner.loaded).insert(digest, loaded.clone(), 1);
+        Ok(loaded)
     }
 
     fn remake(&self, component: &[u8]) -> Option<Result<Strategy, Error>> {
@@ -421,16 +524,18 @@ impl Programs {
         Some(compiled.and_then(|c| Ok(self.inner.sandbox.load(&c.component)?)))
     }
 
-    fn cached(&self, digest: &Digest) -> Option<Strategy> {
+    fn cached(&self, digest: &Digest) -> Option<Loaded> {
         lock(&self.inner.loaded).get(digest)
     }
 
-    fn program(&self, strategy: Strategy, memory: usize) -> Arc<dyn runtime::Program> {
-        Arc::new(Program {
+    fn program(&self, loaded: Loaded, memory: usize) -> Arc<dyn runtime::Program> {
+        let Loaded { strategy, settings } = loaded;
+        let program = Program {
             sandbox: self.inner.sandbox.clone(),
             strategy,
             memory,
-        })
+        };
+        Arc::new(Settled { program, settings })
     }
 }
 
@@ -545,34 +650,6 @@ impl Resolver for Recording<'_> {
     }
 }
 
-/// Same host and port, and not from https down to http: a redirect must not lead to a server that nobody configured.
-pub(crate) fn same_server(configured: &reqwest::Url, other: &reqwest::Url) -> bool {
-    let upgrade = configured.scheme() == "http" && other.scheme() == "https";
-    configured.host() == other.host()
-        && (configured.scheme() == other.scheme() && configured.port() == other.port()
-            || upgrade && other.port().is_none())
-}
-
-/// How long the answer may be used again; `None`: not at all (RFC 9111, 5.2.2 and 4.2.3).
-fn fresh_for(headers: &reqwest::header::HeaderMap) -> Option<Duration> {
-    let mut max_age = None;
-    for value in headers.get_all(reqwest::header::CACHE_CONTROL) {
-        for directive in value.to_str().ok()?.split(',') {
-            let (name, value) = directive.trim().split_once('=').unwrap_or((directive.trim(), ""));
-            match name.to_ascii_lowercase().as_str() {
-                "no-store" | "no-cache" => return None,
-                "max-age" => max_age = Some(value.trim_matches('"').parse().ok()?),
-                _ => {}
-            }
-        }
-    }
-    let age = headers
-        .get(reqwest::header::AGE)
-        .and_then(|v| v.to_str().ok()?.parse().ok());
-    let left = Duration::from_secs(max_age?).checked_sub(Duration::from_secs(age.unwrap_or(0)))?;
-    Some(left.min(MAX_FRESH)).filter(|left| !left.is_zero())
-}
-
 /// Reads a text file of at most [`MAX_DOCUMENT`] bytes.
 fn read_text(dir: &cap_std::fs::Dir, path: &str) -> std::io::Result<String> {
     let mut text = String::new();
@@ -624,6 +701,50 @@ impl Resolver for Folder {
     }
 }
 
+/// What a fetched document includes, from where it came. Waits for answers: not for asynchronous threads.
+struct Remote<'a> {
+    programs: &'a Programs,
+    tenant: &'a Tenant,
+    allowed: AllowList,
+    /// When the document has to be whole.
+    until: Instant,
+    /// Files and bytes that may still be included.
+    left: Cell<(usize, usize)>,
+    tasks: tokio::runtime::Handle,
+}
+
+impl Resolver for Remote<'_> {
+    fn read(&self, base: &str, reference: &str) -> Result<(String, String), ResolveError> {
+        let refused = |reason: String| ResolveError::Refused { reason };
+        let base = Web::url(base, None).map_err(|e| refused(e.to_string()))?;
+        let url = Web::url(reference, Some(&base)).map_err(|e| refused(e.to_string()))?;
+        if !self.allowed.allows(&url) {
+            return Err(refused(format!(
+                "`{url}` is not among the destinations that are allowed: a fetched document includes from the server that the \
+                 configuration names, and from what is in `allow` of the tenant's [tenant.http]"
+            )));
+        }
+        let (files, bytes) = self.left.get();
+        let files = files.checked_sub(1);
+        let files = files.ok_or_else(|| refused(format!("more than {MAX_INCLUDES} files are included")))?;
+        let timeout = self.until.saturating_duration_since(Instant::now());
+        let fetched = self
+            .tasks
+            .block_on(self.programs.fetch(self.tenant, &self.allowed, url.clone(), timeout));
+        let (from, text) = fetched.map_err(|error| ResolveError::Failed {
+            resolved: url.to_string(),
+            reason: match error {
+                Error::Fetch { why, .. } => why,
+                other => other.to_string(),
+            },
+        })?;
+        let bytes = bytes.checked_sub(text.len());
+        let bytes = bytes.ok_or_else(|| refused(format!("more than {MAX_INCLUDED} bytes are included")))?;
+        self.left.set((files, bytes));
+        Ok((from.to_string(), text))
+    }
+}
+
 /// The includes of an upload, as a resolver.
 pub(crate) fn uploaded(files: &BTreeMap<String, String>) -> pointsman_scxml::MapResolver {
     pointsman_scxml::MapResolver::new(files.iter().map(|(name, text)| (name.clone(), text.clone())))
@@ -664,7 +785,10 @@ mod tests {
                 compiler,
                 Arc::new(catalog::Memory::default()),
                 dir,
-                reqwest::Client::new(),
+                Outgoing::new(
+                    Web::new(pointsman_web::Options::default()).unwrap(),
+                    Arc::new(arc_swap::ArcSwap::from_pointee(config::Config::embedded())),
+                ),
             );
             World { folder, programs }
         }
@@ -704,6 +828,22 @@ mod tests {
     }
 
     #[test]
+    fn what_a_document_settles_for_its_sessions_reaches_them() {
+        let world = World::new();
+        let text = r#"<scxml xmlns="http://www.w3.org/2005/07/scxml" version="1.0" profile="ecmascript" _maxtime="60" _eventLimit="7">
+            <final/></scxml>"#;
+        world.write("acme/r.scxml", text);
+        for _ in 0..2 {
+            let found = world
+                .programs
+                .file(&"acme".parse().unwrap(), "r.scxml", 1 << 20)
+                .unwrap();
+            let settings = found.program.settings();
+            assert_eq!((settings.max_age_ms, settings.max_waiting), (Some(60_000), Some(7)));
+        }
+    }
+
+    #[test]
     fn the_least_recently_used_makes_room() {
         let mut recent = Recent::new(3);
         for i in 0..3 {
@@ -728,82 +868,97 @@ mod tests {
         assert_eq!((recent.get(&100), recent.weight), (None, 1));
     }
 
-    #[test]
-    fn freshness_is_what_the_server_says() {
-        let of = |pairs: &[(&'static str, &'static str)]| {
-            let mut headers = reqwest::header::HeaderMap::new();
-            for (name, value) in pairs {
-                headers.append(*name, value.parse().unwrap());
-            }
-            fresh_for(&headers).map(|d| d.as_secs())
-        };
-        assert_eq!(of(&[]), None);
-        assert_eq!(of(&[("cache-control", "private, Max-Age=60")]), Some(60));
-        assert_eq!(of(&[("cache-control", "max-age=60"), ("age", "50")]), Some(10));
-        assert_eq!(of(&[("cache-control", "max-age=60"), ("age", "60")]), None);
-        assert_eq!(
-            of(&[("cache-control", "max-age=60"), ("cache-control", "no-store")]),
-            None
-        );
-        assert_eq!(of(&[("cache-control", "no-cache, max-age=60")]), None);
-        assert_eq!(of(&[("cache-control", "max-age=soon")]), None);
-        assert_eq!(of(&[("cache-control", "max-age=99999999")]), Some(3600));
-    }
-
-    #[test]
-    fn another_host_port_or_a_weaker_scheme_is_another_server() {
-        let same = |a: &str, b: &str| same_server(&a.parse().unwrap(), &b.parse().unwrap());
-        assert!(same("http://a/x", "http://a/y"));
-        assert!(same("http://a/x", "https://a/x"));
-        assert!(same("https://a:443/x", "https://a/x"));
-        for (from, to) in [
-            ("http://a/x", "http://b/x"),
-            ("http://a/x", "http://a:8080/x"),
-            ("http://a/x", "https://a:8443/x"),
-            ("https://a/x", "http://a/x"),
-        ] {
-            assert!(!same(from, to), "{from} {to}");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_url_is_fetched_once_while_it_is_fresh_and_never_from_another_server() {
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_document_of_the_configuration_is_fetched_once_while_it_is_fresh_and_never_from_another_server() {
         let world = World::new();
         let fetches = Arc::new(AtomicUsize::new(0));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let at = listener.local_addr().unwrap();
         let other = format!("http://localhost:{}/fresh", at.port());
-        let counted = |cache: &'static str| {
+        let counted = |cache: &'static str, text: &'static str| {
             let fetches = fetches.clone();
             axum::routing::get(move || async move {
                 fetches.fetch_add(1, Ordering::Relaxed);
-                ([(CACHE_CONTROL, cache)], "<scxml/>")
+                ([(CACHE_CONTROL, cache)], text)
             })
         };
         let app = axum::Router::new()
-            .route("/fresh", counted("max-age=600"))
-            .route("/stale", counted("no-cache"))
+            .route("/docs/fresh", counted("max-age=600", DOCUMENT))
+            .route("/docs/t.json", counted("max-age=600", "1"))
+            .route("/docs/stale", counted("no-cache", "<scxml/>"))
             .route(
                 "/away",
                 axum::routing::get(move || async move { axum::response::Redirect::to(&other) }),
             );
         let server = tokio::spawn(async move { axum::serve(listener, app).await });
 
-        let acme: Tenant = "acme".parse().unwrap();
-        let fetch = async |tenant: &Tenant, path: &str| {
-            let text = world
-                .programs
-                .fetch(tenant, &format!("http://{at}{path}"), TIMEOUT)
-                .await;
-            (text.map(|t| t.to_string()), fetches.load(Ordering::Relaxed))
+        let find = async |tenant: &str, path: &str, by: NamedBy| {
+            let document = config::ResolvedDocument::Http(format!("http://{at}{path}"));
+            let tenant = tenant.parse().unwrap();
+            let found = world.programs.find(&tenant, &document, by, 1 << 20, TIMEOUT);
+            let found = found
+                .await
+                .map(|f| f.base.unwrap().to_string())
+                .map_err(|e| e.to_string());
+            (found, fetches.load(Ordering::Relaxed))
         };
-        assert_eq!(fetch(&acme, "/fresh").await.0.unwrap(), "<scxml/>");
-        assert_eq!(fetch(&acme, "/fresh").await.1, 1);
-        assert_eq!(fetch(&"globex".parse().unwrap(), "/fresh").await.1, 2);
-        fetch(&acme, "/stale").await.0.unwrap();
-        assert_eq!(fetch(&acme, "/stale").await.1, 4);
-        let away = fetch(&acme, "/away").await.0.unwrap_err().to_string();
-        assert!(away.contains("another server"), "{away}");
+        let url = format!("http://{at}/docs/fresh");
+        // The document, and the file that it includes.
+        assert_eq!(
+            find("acme", "/docs/fresh", NamedBy::Operator).await,
+            (Ok(url.clone()), 2)
+        );
+        assert_eq!(
+            find("acme", "/docs/fresh", NamedBy::Operator).await,
+            (Ok(url.clone()), 2)
+        );
+        assert_eq!(find("globex", "/docs/fresh", NamedBy::Operator).await, (Ok(url), 4));
+        let allowed = world.programs.allowed(
+            &"acme".parse().unwrap(),
+            &format!("http://{at}/").parse().unwrap(),
+            NamedBy::Operator,
+        );
+        for expected in [5, 6] {
+            let stale = format!("http://{at}/docs/stale").parse().unwrap();
+            let fetched = world
+                .programs
+                .fetch(&"acme".parse().unwrap(), &allowed, stale, TIMEOUT)
+                .await;
+            assert_eq!(fetched.unwrap().1, "<scxml/>");
+            assert_eq!(fetches.load(Ordering::Relaxed), expected);
+        }
+        let (away, _) = find("acme", "/away", NamedBy::Operator).await;
+        let away = away.unwrap_err();
+        assert!(away.contains("it redirects to http://localhost"), "{away}");
+        let (by_strategy, count) = find("acme", "/docs/fresh", NamedBy::Strategy).await;
+        let by_strategy = by_strategy.unwrap_err();
+        assert!(
+            by_strategy.contains("not among the destinations that are allowed"),
+            "{by_strategy}"
+        );
+        assert_eq!(count, 6);
         server.abort();
+    }
+
+    #[test]
+    fn the_operators_server_may_be_asked_and_its_own_https() {
+        let world = World::new();
+        let acme = "acme".parse().unwrap();
+        let may = |from: &str, to: &str| {
+            let allowed = world.programs.allowed(&acme, &from.parse().unwrap(), NamedBy::Operator);
+            allowed.allows(&to.parse().unwrap())
+        };
+        assert!(may("http://a/x", "http://a/y"));
+        assert!(may("http://a/x", "https://a/x"));
+        assert!(may("http://a:8080/x", "https://a/x"));
+        assert!(may("https://a:443/x", "https://a/x"));
+        for (from, to) in [
+            ("http://a/x", "http://b/x"),
+            ("http://a/x", "http://a:8080/x"),
+            ("http://a/x", "https://a:8443/x"),
+            ("https://a/x", "http://a/x"),
+        ] {
+            assert!(!may(from, to), "{from} {to}");
+        }
     }
 }

@@ -5,7 +5,9 @@ use crate::backend::{Backend, Shared};
 use crate::calls::Calls;
 use crate::data::Data;
 use crate::metrics::Figures;
-use crate::programs::{Programs, same_server};
+use crate::modules::{Locations, Modules};
+use crate::outgoing::{self, Outgoing};
+use crate::programs::Programs;
 use crate::reload::Reloader;
 use crate::tls::Identity;
 use crate::{Error, accept, certs, demo, reload};
@@ -75,26 +77,18 @@ pub async fn serve(options: Options) -> Result<(), Error> {
     for problem in catalog.problems() {
         tracing::error!(%problem.file, problem.reason, "a part of the strategy catalog is damaged and is not served");
     }
-    let http = reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::custom(|attempt| {
-            const MOST: usize = 5;
-            let from = attempt.previous().first();
-            if attempt.previous().len() > MOST || !from.is_some_and(|from| same_server(from, attempt.url())) {
-                attempt.error("it redirects too often, or to another server")
-            } else {
-                attempt.follow()
-            }
-        }))
-        .build()
-        .map_err(std::io::Error::other)?;
+    let web = outgoing::client(&config, options.config.as_deref())?;
+    let locations = Locations::open(&data)?;
     let compiler = Compiler::new(sandbox.clone(), limits(&config));
     let documents = data.folder("documents")?;
-    let programs = Programs::new(sandbox.clone(), compiler, catalog, documents, http);
     let config = Arc::new(ArcSwap::from_pointee(config));
+    let outgoing = Outgoing::new(web, config.clone());
+    let programs = Programs::new(sandbox.clone(), compiler, catalog, documents, outgoing.clone());
 
     let workers = workers(&config.load())?;
     let (calls, requests) = Calls::new(config.clone(), programs.clone());
-    let runtime = start_runtime(&config.load(), &workers, &calls)?;
+    let modules = Modules::new(config.clone(), calls.clone(), programs.clone(), outgoing, locations);
+    let runtime = start_runtime(&config.load(), &workers, &modules)?;
     calls.connect(runtime.clone());
 
     let keys = Arc::new(KeyRing::new(reload::keys(&config.load())));
@@ -105,6 +99,9 @@ pub async fn serve(options: Options) -> Result<(), Error> {
     let (events, receiver) = mpsc::channel(MAX_LINK_EVENTS);
     let link = bind_link(&config.load(), &identities, events).await?;
     let listeners = bind_http(&config.load())?;
+    if let Some((_, address)) = listeners.first() {
+        modules.locations().bound(*address);
+    }
     let mut bound: Vec<String> = listeners.iter().map(|(_, a)| format!("https://{a}")).collect();
     let mut reloader = Reloader::new(
         options.config.clone(),
@@ -145,7 +142,7 @@ pub async fn serve(options: Options) -> Result<(), Error> {
         config: config.clone(),
         programs,
         runtime: runtime.clone(),
-        calls,
+        modules,
         registry,
         ready: ready.clone(),
         requests: AtomicU64::new(0),
@@ -354,7 +351,7 @@ fn workers(config: &Config) -> Result<Workers, Error> {
     Ok(Workers::start(options)?)
 }
 
-fn start_runtime(config: &Config, workers: &Workers, calls: &Calls) -> Result<runtime::Runtime, Error> {
+fn start_runtime(config: &Config, workers: &Workers, modules: &Modules) -> Result<runtime::Runtime, Error> {
     let a = &config.application;
     let options = runtime::Options {
         session: core::Options {
@@ -375,8 +372,8 @@ fn start_runtime(config: &Config, workers: &Workers, calls: &Calls) -> Result<ru
             pointsman_store::memory::Options::default(),
         )),
         executor: Arc::new(Lanes(workers.clone())),
-        commands: Arc::new(calls.clone()),
-        host_data: Arc::new(calls.clone()),
+        commands: Arc::new(modules.clone()),
+        host_data: Arc::new(modules.clone()),
         clock: Arc::new(runtime::SystemClock),
     };
     Ok(runtime::Runtime::new(options, services)?)

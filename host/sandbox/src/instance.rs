@@ -372,6 +372,11 @@ impl Instance {
         }
     }
 
+    /// No step may take longer than this, nor than the sandbox's own limit.
+    pub fn limit_steps(&mut self, longest: std::time::Duration) {
+        self.budget_ticks = self.budget_ticks.min(ticks(longest));
+    }
+
     /// Before every call: its budget, and nothing left from the one before, which may have panicked.
     fn enter(&mut self) -> Result<(), contract::Failure> {
         if let Some(why) = &self.lost {
@@ -492,7 +497,8 @@ fn command_size(command: &contract::Command) -> usize {
         contract::Command::Invoke(i) => {
             i.id.len() + i.params.len() + text(&i.processor) + text(&i.src) + text(&i.content)
         }
-        contract::Command::Cancel(id) | contract::Command::CancelInvoke(id) => id.len(),
+        contract::Command::Cancel(cancel) => cancel.sendid.len(),
+        contract::Command::CancelInvoke(id) => id.len(),
     }
 }
 
@@ -541,10 +547,12 @@ impl From<contract::Event> for types::Event {
             name: e.name,
             kind,
             data: e.data,
+            xml: e.xml,
             sendid: e.sendid,
             origin: e.origin,
             origintype: e.origintype,
             invokeid: e.invokeid,
+            raw: e.raw,
         }
     }
 }
@@ -560,10 +568,12 @@ impl From<types::Event> for contract::Event {
             name: e.name,
             kind,
             data: e.data,
+            xml: e.xml,
             sendid: e.sendid,
             origin: e.origin,
             origintype: e.origintype,
             invokeid: e.invokeid,
+            raw: e.raw,
         }
     }
 }
@@ -609,9 +619,13 @@ impl From<types::Command> for contract::Command {
                 target: s.target,
                 processor: s.processor,
                 data: s.data,
+                xml: s.xml,
                 delay_ms: s.delay_ms,
             }),
-            types::Command::Cancel(id) => contract::Command::Cancel(id),
+            types::Command::Cancel(c) => contract::Command::Cancel(contract::Cancel {
+                sendid: c.sendid,
+                report: c.report,
+            }),
             types::Command::Raise(e) => contract::Command::Raise(e.into()),
             types::Command::Request(r) => contract::Command::Request(contract::Request {
                 module: r.module,

@@ -223,14 +223,17 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// Keeps a finding, or counts it where there are too many.
+    /// Keeps a finding, or counts it where there are too many. A text that is included twice has its findings once.
     pub fn add(&mut self, diagnostic: Diagnostic) {
         if self.is_full(diagnostic.severity) {
             return self.omit(diagnostic.severity);
         }
-        match diagnostic.severity {
-            Severity::Error => self.errors.push(diagnostic),
-            Severity::Warning => self.warnings.push(diagnostic),
+        let kept = match diagnostic.severity {
+            Severity::Error => &mut self.errors,
+            Severity::Warning => &mut self.warnings,
+        };
+        if !kept.contains(&diagnostic) {
+            kept.push(diagnostic);
         }
     }
 

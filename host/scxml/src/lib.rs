@@ -1,12 +1,12 @@
 //! SCXML documents: read, validated, with source positions.
 //!
-//! [`read`] takes the text of a W3C SCXML 1.0 document and a [`Resolver`] for the files that it names, and answers a
+//! [`read`] takes the text of a document (W3C SCXML 1.0, or the dialect of ORS: [`model::Dialect`]) and a [`Resolver`] for the files that it names, and answers a
 //! [`Document`] that the compiler can rely on (ids are unique, targets exist and can be entered) together with warnings; or
 //! [`Errors`]: every error at once, each with its place, the offending text and what to do.
 //!
 //! ```text
-//! text --xml--> elements with byte offsets --reader--> model, list of states and targets --validate--> Document
-//!                         (vocabulary: which names may stand where)
+//! text --xml--> elements with byte offsets --include--> one tree of all texts --reader--> model, list of states --validate--> Document
+//!                                                      (vocabulary, modules: which names may stand where)
 //! ```
 //!
 //! Expressions are not looked into: a document with a broken expression is a valid document, and raises
@@ -24,9 +24,11 @@
 //! ```
 
 mod diagnostic;
+mod expression;
 pub mod limits;
 pub mod lint;
 pub mod model;
+pub mod modules;
 mod reader;
 mod resolver;
 mod source;
@@ -82,7 +84,7 @@ fn document(reader: &mut Reader<'_>, url: &str, text: &str) -> Option<Document> 
             return None;
         }
     };
-    let document = reader.document(&root);
+    let document = reader.document(root);
     validate::check(reader);
     document
 }

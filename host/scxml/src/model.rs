@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Where something stands: index into [`Document::files`], line and column from 1 (column in characters).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Position {
     /// Index into [`Document::files`].
     pub file: u16,
@@ -26,11 +26,15 @@ pub struct SourceFile {
 }
 
 /// Which language the document is written in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Dialect {
     /// W3C SCXML 1.0 (2015).
+    #[default]
     W3c,
+    /// What the Genesys Orchestration Server reads: the W3C working draft of 7 May 2009 with its extensions. Attributes of
+    /// `send` and `cancel` are expressions there.
+    Ors,
 }
 
 /// `datamodel` attribute.
@@ -73,6 +77,9 @@ pub struct Document {
     pub datamodel: Datamodel,
     /// The binding.
     pub binding: Binding,
+    /// The `_` attributes of the `scxml` element.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub settings: Settings,
     /// What `initial` names; empty: the first child state.
     pub initial: Vec<String>,
     /// Top-level `script` elements, run at load time, document order.
@@ -85,6 +92,124 @@ pub struct Document {
     pub files: Vec<SourceFile>,
     /// Position of the `scxml` element.
     pub at: Position,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// What a document says with `_` attributes of its `scxml` element (ORS extensions, read in both dialects).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// `_type`: what kind of application it is. For reports only.
+    #[serde(skip_serializing_if = "is_default")]
+    pub application: ApplicationType,
+    /// `_persist`: `false`: sessions of it are never written to the store.
+    #[serde(skip_serializing_if = "Clone::clone")]
+    pub persist: bool,
+    /// `_sendSessionRecovered`: a session that was recovered hears `session.recovered`.
+    #[serde(skip_serializing_if = "is_default")]
+    pub send_session_recovered: bool,
+    /// `_maxtime`: longest life of a session, in seconds, from 1. `None`: the host's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_time_s: Option<u32>,
+    /// `_debug`: its sessions may be traced.
+    #[serde(skip_serializing_if = "is_default")]
+    pub debug: bool,
+    /// `_microStepLimit`: microsteps without an external event, from 1 (ORS option `max-microstep-count`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub microstep_limit: Option<u32>,
+    /// `_stateEntryLimit`: entries of one state without an external event, from 1 (ORS option `max-state-entry-count`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state_entry_limit: Option<u32>,
+    /// `_eventLimit`: events that may wait, from 1 (ORS option `max-pending-events`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_limit: Option<u32>,
+    /// `_processEventTimeout`: longest handling of one event, in ms, from 1 (ORS option `process-event-timeout`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub process_event_timeout_ms: Option<u32>,
+    /// `_transitionStyle`.
+    #[serde(skip_serializing_if = "is_default")]
+    pub transition_style: TransitionStyle,
+    /// `_filterEvents`: events that no transition of the document names are dropped.
+    #[serde(skip_serializing_if = "is_default")]
+    pub filter_events: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            application: ApplicationType::default(),
+            persist: true,
+            send_session_recovered: false,
+            max_time_s: None,
+            debug: false,
+            microstep_limit: None,
+            state_entry_limit: None,
+            event_limit: None,
+            process_event_timeout_ms: None,
+            transition_style: TransitionStyle::default(),
+            filter_events: false,
+        }
+    }
+}
+
+/// `_type` of `scxml`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ApplicationType {
+    /// Several of the others, or not said.
+    #[default]
+    Combination,
+    /// Chooses where interactions go.
+    RoutingStrategy,
+    /// Handles interactions from their beginning to their end.
+    InteractionProcess,
+    /// Works without interactions.
+    ServiceProcess,
+}
+
+/// `_transitionStyle` of `scxml`: how conflicts of transitions are resolved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TransitionStyle {
+    /// As the draft of 2009 did.
+    #[default]
+    Legacy,
+    /// As W3C SCXML 1.0 does: what this platform does for all documents.
+    Canonical,
+}
+
+/// What a state says with `_` attributes (ORS extensions, read in both dialects).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct StateSettings {
+    /// `_type`, as written: how the platform treats the state; `normal` where it is absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// `_persist`: whether the session is written to the store here.
+    #[serde(skip_serializing_if = "is_default")]
+    pub persist: StatePersist,
+    /// `_es_store`: time spent in the state goes to the report of the session.
+    #[serde(skip_serializing_if = "is_default")]
+    pub report_time: bool,
+    /// `_deactivate`: the session may leave the memory while it waits here. `None`: the host decides.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deactivate: Option<bool>,
+}
+
+/// `_persist` of a state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StatePersist {
+    /// The host decides.
+    #[default]
+    May,
+    /// Always.
+    Must,
+    /// Never.
+    Never,
 }
 
 /// Kind of a state node.
@@ -112,6 +237,9 @@ pub struct State {
     pub named: bool,
     /// The kind.
     pub kind: StateKind,
+    /// Its `_` attributes.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub settings: StateSettings,
     /// The default entry of a compound state: the `initial` attribute (no content) or child element's transition.
     /// `None`: the first child in document order. Always `None` for other kinds.
     pub initial: Option<Transition>,
@@ -222,18 +350,24 @@ pub struct DoneData {
 /// `send`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Send {
-    /// `event` or `eventexpr`.
+    /// `event` or `eventexpr`. In the ORS dialect `event` is an expression, and so are `target`, `type` and `delay`.
     pub event: Option<Attribute>,
     /// `target` or `targetexpr`.
     pub target: Option<Attribute>,
-    /// `type` or `typeexpr`.
+    /// `type` or `typeexpr`; `targettype` of ORS.
     pub processor: Option<Attribute>,
-    /// `id`.
+    /// `id`; `sendid` of ORS.
     pub id: Option<String>,
     /// `idlocation`.
     pub idlocation: Option<Text>,
     /// `delay` or `delayexpr`.
     pub delay: Option<Attribute>,
+    /// `timeout` (ORS), an expression: how long the platform tries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Text>,
+    /// `hints` (ORS), an expression: an object for what carries the event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hints: Option<Text>,
     /// `namelist`, split at white space; a location each.
     pub namelist: Vec<Text>,
     /// `param`s.
@@ -242,19 +376,45 @@ pub struct Send {
     pub content: Option<Value>,
 }
 
-/// An element of a functional module, such as `<ixn:redirect to="'7001'"/>`.
+/// An action of a functional module, such as `<ixn:redirect to="'7001'"/>`; see [`crate::modules`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Action {
     /// Module, such as `interaction`: from the namespace, in either spelling.
     pub module: String,
     /// Local name of the element.
     pub action: String,
-    /// `requestid`: location that receives the request id.
+    /// `requestid` where it is a location that receives the request id. Some actions name another request by it:
+    /// then it is one of the attributes.
     pub requestid: Option<Text>,
-    /// The other attributes, all of them expressions (ORS).
-    pub attributes: Vec<(String, Text)>,
+    /// The other attributes, but those that are locations.
+    pub attributes: Vec<(String, Attribute)>,
     /// `param` children.
     pub params: Vec<Param>,
+    /// `content`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<Value>,
+    /// Other elements in it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub children: Vec<ActionElement>,
+}
+
+/// An element inside of an action, such as `<queue:target>`, or an action inside of another one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActionElement {
+    /// Local name; of an action `module.action`.
+    pub name: String,
+    /// Attributes.
+    pub attributes: Vec<(String, Attribute)>,
+    /// `param` children.
+    pub params: Vec<Param>,
+    /// `content`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<Value>,
+    /// Other elements in it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub children: Vec<ActionElement>,
+    /// Of the element.
+    pub at: Position,
 }
 
 /// `if` with its `elseif`s and `else`.
@@ -268,8 +428,14 @@ pub struct If {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Operation {
-    /// `raise event`.
-    Raise(String),
+    /// `raise`; `event` of the draft of 2009.
+    Raise {
+        /// `event`: a name, in both dialects.
+        event: String,
+        /// `param`s (ORS): the data of the event.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        params: Vec<Param>,
+    },
     /// `if`.
     If(If),
     /// `foreach`.

@@ -202,7 +202,7 @@ fn strategy(state: &str) -> String {
         "<state id='idle'><transition event='interaction.onrouterequest' target='queued'/>\
          <transition event='interaction.abandoned interaction.deleted' target='over'/></state>\n\
          {state}\n\
-         <state id='routing'><onentry><ixn:redirect interactionid='i' to='t'/></onentry>\
+         <state id='routing'><onentry><ixn:redirect to='_event.data.to'/></onentry>\
          <transition event='interaction.redirect.done error.interaction.redirect interaction.abandoned interaction.deleted' target='over'/></state>\
          <final id='over'/>"
     )
@@ -251,7 +251,7 @@ fn a_wait_that_ends_by_itself_is_not_questioned() {
         format!("<state id='queued'><transition event='session.fetch.done' target='over'/>{READY}{END}</state>"),
         format!("<state id='queued'><onentry><send event='ask' target='#_scxml_x'/></onentry>{READY}{END}</state>"),
         format!("<state id='queued'><invoke id='i'/>{READY}{END}</state>"),
-        format!("<state id='queued'><onentry><ixn:redirect interactionid='i' to='t'/></onentry>{READY}{END}</state>"),
+        format!("<state id='queued'><onentry><ixn:redirect to='_event.data.to'/></onentry>{READY}{END}</state>"),
         format!("<state id='queued'><transition cond='x' target='over'/>{READY}{END}</state>"),
         format!("<state id='queued'><transition event='*' target='over'/>{READY}</state>"),
         format!("<state id='queued'><onentry><send eventexpr='e' delay='1s'/></onentry>{READY}{END}</state>"),
@@ -265,7 +265,7 @@ fn without_a_call_nothing_is_said_of_calls() {
     assert_clean("<state><transition event='agent.ready' target='b'/></state><state id='b'/>");
     // Before the call comes, and after it is decided, a strategy may wait as long as it likes.
     assert_clean(&strategy(&format!(
-        "<state id='queued'><onentry><ixn:redirect interactionid='i' to='t'/></onentry>\
+        "<state id='queued'><onentry><ixn:redirect to='_event.data.to'/></onentry>\
          <transition event='interaction.redirect.done' target='wrapup'/>{END}</state>\
          <state id='wrapup'><transition event='agent.done.with.it' target='routing'/></state>"
     )));
@@ -277,7 +277,7 @@ fn without_a_call_nothing_is_said_of_calls() {
 #[test]
 fn a_session_that_does_not_hear_the_end_of_its_call_is_reported() {
     for state in [
-        "<state id='queued'><onentry><ixn:redirect interactionid='i' to='t'/></onentry>\
+        "<state id='queued'><onentry><ixn:redirect to='_event.data.to'/></onentry>\
          <transition event='interaction.redirect.done error.interaction.redirect' target='routing'/></state>",
         "<state id='queued'><transition event='interaction.redirect.done' target='routing'/><state id='in'/></state>",
     ] {
@@ -370,17 +370,27 @@ fn a_hostile_document_takes_no_longer_than_a_moment() {
 #[test]
 fn actions_that_nobody_carries_out_are_told_with_what_was_meant() {
     let text = format!(
-        "{HEAD}<state id='a'><onentry><ixn:redirekt to='1'/><ixn:redirect/><ixn:terminate/><queue:submit \
-         xmlns:queue='www.genesyslab.com/modules/queue'/></onentry></state></scxml>"
+        "{HEAD}<state id='a'><onentry><ixn:redirekt to='1'/><ixn:redirect to='1'/><ixn:terminate/><queue:submit \
+         xmlns:queue='www.genesyslab.com/modules/queue'/><q:submit xmlns:q='www.genesyslab.com/modules/qeue'/></onentry></state></scxml>"
     );
     let (found, shown) = lints_of(&text, &NoFiles);
     assert_eq!(found.len(), 3, "{shown}");
     for part in [
         "carries out `interaction.redirekt`: `error.interaction.redirekt` is raised",
         "did you mean `redirect`?",
-        "`interaction.redirect` does nothing without the attribute `to`",
-        "carries out `queue.submit`",
+        "no link of this version serves `queue.submit`: `error.queue.submit` is raised",
+        "did you mean the module `queue`?",
     ] {
         assert!(shown.contains(part), "{part}: {shown}");
     }
+}
+
+#[test]
+fn an_action_that_is_not_served_is_told_once() {
+    let text = format!(
+        "{HEAD}<state id='a'><onentry><ixn:detach/><ixn:attach/></onentry><onexit><ixn:detach/></onexit></state></scxml>"
+    );
+    let (found, shown) = lints_of(&text, &NoFiles);
+    assert_eq!(found.len(), 2, "{shown}");
+    assert_eq!(shown.matches("warning[unserved-action]").count(), 2, "{shown}");
 }

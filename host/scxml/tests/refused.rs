@@ -311,14 +311,14 @@ fn two_data_of_one_id_are_one_variable_which_is_said() {
 }
 
 #[test]
-fn includes_are_refused_rather_than_dropped() {
+fn includes_that_cannot_be_had_are_refused_rather_than_dropped() {
     let include = "<xi:include xmlns:xi='http://www.w3.org/2001/XInclude' href='a.xml'/>";
     for body in [
         format!("<final/>{include}"),
         format!("<state>{include}</state>"),
         format!("<state><onentry>{include}</onentry></state>"),
     ] {
-        assert_eq!(codes(&body), ["unsupported"], "{body}");
+        assert_eq!(codes(&body), ["unreadable-src"], "{body}");
     }
 }
 

@@ -7,6 +7,14 @@ use proptest::prelude::*;
 /// A document in which every element stands.
 const WHOLE: &str = include_str!("whole.scxml");
 
+/// The same of the ORS dialect.
+const WHOLE_ORS: &str = include_str!("whole-ors.scxml");
+
+/// What it includes.
+const PART: &str = "<scxml xmlns='http://www.w3.org/2005/07/scxml' xmlns:xi='http://www.w3.org/2001/XInclude'>\n<state id='part' \
+                    initial='inner'>é<state id='inner'><onentry><log expr='_my_prefix'/><script><xi:include href='a.js' \
+                    parse='text'/></script></onentry><transition target='$$_MY_PREFIX_$$.over'/></state><final id='over'/></state></scxml>";
+
 fn assert_within(files: &[SourceFile], at: Position) {
     let text = &files[usize::from(at.file)].text;
     let line = text
@@ -39,6 +47,7 @@ fn assert_sound(text: &str) {
     let files = MapResolver::new([
         ("a.js".to_owned(), "é\n<a>".to_owned()),
         ("b.xml".to_owned(), "<b/>".to_owned()),
+        ("p.scxml".to_owned(), PART.replace('é', "")),
     ]);
     let (diagnostics, files): (Vec<Diagnostic>, _) = match read("main.scxml", text, &files) {
         Ok((document, warnings)) => {
@@ -88,9 +97,37 @@ fn the_whole_document_is_read() {
 }
 
 #[test]
+fn the_whole_document_of_ors_is_read() {
+    let files = MapResolver::new([
+        ("a.js".to_owned(), String::new()),
+        ("p.scxml".to_owned(), PART.replace('é', "")),
+    ]);
+    let (_, warnings) = read("main.scxml", WHOLE_ORS, &files).unwrap_or_else(|errors| panic!("{errors}"));
+    assert_eq!(warnings, []);
+}
+
+#[test]
 fn the_whole_document_is_sound_wherever_it_is_cut() {
-    for (end, _) in WHOLE.char_indices() {
-        assert_sound(&WHOLE[..end]);
+    for whole in [WHOLE, WHOLE_ORS] {
+        for (end, _) in whole.char_indices() {
+            assert_sound(&whole[..end]);
+        }
+    }
+}
+
+#[test]
+fn what_is_included_is_sound_wherever_it_is_cut() {
+    for (end, _) in PART.char_indices() {
+        let files = MapResolver::new([
+            ("a.js".to_owned(), "é".to_owned()),
+            ("p.scxml".to_owned(), PART[..end].to_owned()),
+        ]);
+        if let Err(errors) = read("main.scxml", WHOLE_ORS, &files) {
+            errors
+                .diagnostics
+                .iter()
+                .for_each(|found| assert_within(&errors.files, found.at));
+        }
     }
 }
 
@@ -98,6 +135,7 @@ fn piece() -> impl Strategy<Value = String> {
     prop_oneof![
         "[<>&;'\"=/! \\[\\]?:$é\u{1F600}\r\n\t-]{1,6}",
         "</?(state|parallel|final|history|if|else|data|send|script|content|x:y)( id='[abc]'| target='[abc ]{1,4}')? ?/?>",
+        "<xi:include href='(p.scxml|a.js|b.xml|main.scxml|)'( parse='text'| xpointer='part'| resolveid='[ab$]')?/>",
         Just("<!--".to_owned()),
         Just("]]>".to_owned()),
         Just("<![CDATA[".to_owned()),
@@ -118,13 +156,16 @@ proptest! {
     #[test]
     fn any_body_is_read_or_refused(pieces in prop::collection::vec(piece(), 0..24)) {
         assert_sound(&format!("<scxml xmlns='http://www.w3.org/2005/07/scxml' version='1.0'>{}</scxml>", pieces.concat()));
+        let head = "<scxml xmlns='http://www.w3.org/2005/07/scxml' xmlns:xi='http://www.w3.org/2001/XInclude'>";
+        assert_sound(&format!("{head}{}</scxml>", pieces.concat()));
     }
 
     #[test]
     fn a_document_changed_anywhere_is_read_or_refused(
         changes in prop::collection::vec((any::<prop::sample::Index>(), 0usize..12, piece()), 1..6),
+        ors in any::<bool>(),
     ) {
-        let mut text: Vec<char> = WHOLE.chars().collect();
+        let mut text: Vec<char> = if ors { WHOLE_ORS } else { WHOLE }.chars().collect();
         for (place, removed, piece) in changes {
             let start = place.index(text.len() + 1);
             let end = (start + removed).min(text.len());

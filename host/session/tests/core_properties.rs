@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test's panic is its answer")]
 
 use pointsman_contract::{
-    Command, CommandId, Digest, Done, Ended, Event, Failure, FailureCode, Request, SCXML_PROCESSOR, Send, Seq,
+    Cancel, Command, CommandId, Digest, Done, Ended, Event, Failure, FailureCode, Request, SCXML_PROCESSOR, Send, Seq,
     SessionId, Step,
 };
 use pointsman_session::core::{
@@ -103,7 +103,10 @@ impl Hashing {
         let send_id = format!("send{}", draw % 4);
         match draw % 9 {
             0 => Command::Raise(Event::external(name, None)),
-            1 => Command::Cancel(send_id),
+            1 => Command::Cancel(Cancel {
+                sendid: send_id,
+                report: draw.is_multiple_of(2),
+            }),
             2 | 3 => Command::Request(Request {
                 module: "m".into(),
                 action: "a".into(),
@@ -116,6 +119,7 @@ impl Hashing {
                 target: targets[(draw >> 8) as usize % targets.len()].clone(),
                 processor: draw.is_multiple_of(3).then(|| SCXML_PROCESSOR.to_owned()),
                 data: None,
+                xml: false,
                 delay_ms: if (draw >> 16).is_multiple_of(3) {
                     (draw >> 20) % 200
                 } else {
@@ -560,6 +564,7 @@ fn raised_events_come_before_all_others_in_the_order_in_which_they_were_raised()
         target: None,
         processor: None,
         data: None,
+        xml: false,
         delay_ms: 0,
     });
     let mut world = World::new();
@@ -631,6 +636,7 @@ fn send(delay_ms: u64) -> Command {
         target: None,
         processor: None,
         data: None,
+        xml: false,
         delay_ms,
     })
 }
@@ -639,7 +645,7 @@ fn send(delay_ms: u64) -> Command {
 fn a_session_that_goes_over_a_limit_ends_with_the_limit_that_it_broke() {
     let cases = [
         (
-            vec![Command::Cancel("x".into()); 5],
+            vec![Command::CancelInvoke("x".into()); 5],
             "5 commands in one step, 4 allowed",
         ),
         (vec![send(10); 3], "more than 6 delayed events pending"),

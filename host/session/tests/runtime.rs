@@ -4,7 +4,7 @@
 mod common;
 
 use common::{PATIENCE, Script, Threads, World, act, send};
-use pointsman_contract::{Command, Ended, Event, EventKind, FailureCode, Request, Seq, SessionId};
+use pointsman_contract::{Cancel, Command, Ended, Event, EventKind, FailureCode, Request, Seq, SessionId};
 use pointsman_session::core;
 use pointsman_session::runtime::{Busy, Error, Executor, Filter, Job, Options, Page, Position, RESERVED_EVENTS};
 use pointsman_store::{
@@ -21,6 +21,13 @@ fn options() -> Options {
         lanes: 2,
         ..Options::default()
     }
+}
+
+fn cancel(sendid: &str) -> Command {
+    Command::Cancel(Cancel {
+        sendid: sendid.into(),
+        report: false,
+    })
 }
 
 fn request(module: &str) -> Command {
@@ -236,7 +243,7 @@ fn a_delayed_event_comes_at_its_time_and_a_cancelled_one_never() {
     world.runtime.send(id, act(&commands)).unwrap();
     world
         .runtime
-        .send(id, act(&[Command::Cancel("b".into()), request("cancelled")]))
+        .send(id, act(&[cancel("b"), request("cancelled")]))
         .unwrap();
     world.next_command();
     // A session whose timers came would be seen by its `finish`, after them.

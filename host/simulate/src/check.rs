@@ -110,7 +110,7 @@ pub(crate) fn actual_command(command: &Command) -> Value {
                 s.data.as_deref().map(parsed),
             )
         }
-        Command::Cancel(id) => json!({ "cancel": id }),
+        Command::Cancel(cancel) => json!({ "cancel": cancel.sendid }),
         Command::Raise(event) => json!({ "raise": event.name, "data": event.data.as_deref().map(parsed) }),
         Command::Invoke(i) => invoke(&i.id, i.src.as_deref(), i.content.as_deref(), parsed(&i.params)),
         Command::CancelInvoke(id) => json!({ "cancel-invoke": id }),
@@ -196,6 +196,7 @@ mod tests {
             target: target.map(Into::into),
             processor: processor.map(Into::into),
             data: None,
+            xml: false,
             delay_ms: 0,
         };
         for (target, processor, own) in [

@@ -38,24 +38,27 @@ pub fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
 /// A document that was read without errors.
 #[derive(Debug)]
 pub struct Document {
-    /// What it says. Its files are named relative to its folder, so that it compiles to the same wherever it lies.
+    /// What it says. Its files are named relative to its root, so that it compiles to the same wherever it lies.
     pub model: model::Document,
     /// What the reader remarked.
     pub warnings: Vec<Diagnostic>,
     /// Its own text.
     pub text: String,
-    /// What it names: path relative to its folder -> text.
+    /// Its path relative to its root.
+    pub name: String,
+    /// What it names: path relative to its root -> text.
     pub files: BTreeMap<String, String>,
-    folder: PathBuf,
+    root: PathBuf,
 }
 
 impl Document {
-    /// Reads the document at `path`, and the files that it names in its folder.
+    /// Reads the document at `path`, and the files that it names below `root`: the folder of the whole project, where it has
+    /// one, otherwise the document's own.
     ///
     /// # Errors
-    /// [`Error::Document`] with everything that is wrong, [`Error::Read`], [`Error::NotText`].
-    pub fn read(path: &Path) -> Result<Self, Error> {
-        Self::of_text(path, read_file(path)?)
+    /// [`Error::Document`] with everything that is wrong, [`Error::Read`], [`Error::NotText`], [`Error::NotBelow`].
+    pub fn read(path: &Path, root: Option<&Path>) -> Result<Self, Error> {
+        Self::of_text(path, root, read_file(path)?)
     }
 
     /// The same with an empty text in the place of each file that cannot be read: for what else is to be said of a
@@ -63,27 +66,26 @@ impl Document {
     ///
     /// # Errors
     /// As [`Document::read`].
-    pub fn read_despite_missing(path: &Path) -> Result<Self, Error> {
-        Self::resolved(path, read_file(path)?, true)
+    pub fn read_despite_missing(path: &Path, root: Option<&Path>) -> Result<Self, Error> {
+        Self::resolved(path, root, read_file(path)?, true)
     }
 
-    pub(crate) fn of_text(path: &Path, bytes: Vec<u8>) -> Result<Self, Error> {
-        Self::resolved(path, bytes, false)
+    pub(crate) fn of_text(path: &Path, root: Option<&Path>, bytes: Vec<u8>) -> Result<Self, Error> {
+        Self::resolved(path, root, bytes, false)
     }
 
-    fn resolved(path: &Path, bytes: Vec<u8>, despite_missing: bool) -> Result<Self, Error> {
+    fn resolved(path: &Path, root: Option<&Path>, bytes: Vec<u8>, despite_missing: bool) -> Result<Self, Error> {
         let text = String::from_utf8(bytes).map_err(|_| Error::NotText { path: path.to_owned() })?;
-        let folder = path.parent().map(Path::to_owned).unwrap_or_default();
-        let opened = if folder.as_os_str().is_empty() {
+        let (root, name) = placed(path, root)?;
+        let opened = if root.as_os_str().is_empty() {
             Path::new(".")
         } else {
-            &folder
+            &root
         };
         let resolver = FolderResolver::open(opened).map_err(|source| Error::Read {
             path: opened.to_owned(),
             source,
         })?;
-        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
         let read = if despite_missing {
             pointsman_scxml::read(&name, &text, &Despite(&resolver))
         } else {
@@ -94,11 +96,12 @@ impl Document {
                 model,
                 warnings,
                 text,
+                name,
                 files: resolver.into_files(),
-                folder,
+                root,
             }),
             Err(errors) => Err(Error::Document(Errors {
-                files: shown(&folder, errors.files),
+                files: shown(&root, errors.files),
                 ..errors
             })),
         }
@@ -106,7 +109,7 @@ impl Document {
 
     /// Its files, named as the user knows them, for [`pointsman_scxml::render`].
     pub fn shown_files(&self) -> Vec<SourceFile> {
-        shown(&self.folder, self.model.files.clone())
+        shown(&self.root, self.model.files.clone())
     }
 
     /// What the compiler says of it, with its places where it has some.
@@ -126,6 +129,28 @@ impl Resolver for Despite<'_> {
         let read = self.0.read(base, reference);
         Ok(read.unwrap_or_else(|_| (reference.to_owned(), String::new())))
     }
+}
+
+/// The root as it is to be shown, and the document's path below it.
+fn placed(path: &Path, root: Option<&Path>) -> Result<(PathBuf, String), Error> {
+    let Some(root) = root else {
+        let folder = path.parent().map(Path::to_owned).unwrap_or_default();
+        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+        return Ok((folder, name.into_owned()));
+    };
+    let whole = |path: &Path| {
+        path.canonicalize().map_err(|source| Error::Read {
+            path: path.to_owned(),
+            source,
+        })
+    };
+    let below = whole(path)?;
+    let below = below.strip_prefix(whole(root)?).map_err(|_| Error::NotBelow {
+        path: path.to_owned(),
+        root: root.to_owned(),
+    })?;
+    let parts: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
+    Ok((root.to_owned(), parts.join("/")))
 }
 
 fn shown(folder: &Path, files: Vec<SourceFile>) -> Vec<SourceFile> {

@@ -17,6 +17,14 @@ pub enum Error {
         /// Which.
         path: PathBuf,
     },
+    /// A document outside of what was said to be its project.
+    #[error("{} does not lie below {}: `--root` names the folder of the whole project", path.display(), root.display())]
+    NotBelow {
+        /// The document.
+        path: PathBuf,
+        /// The project's folder.
+        root: PathBuf,
+    },
     /// The test file is malformed; the message has line and column.
     #[error("{}: {message}", path.display())]
     TestFile {

@@ -56,8 +56,7 @@ impl Resolver for FolderResolver {
         let resolved = match MapResolver::default().read(base, reference) {
             Err(ResolveError::NotFound { resolved }) => resolved,
             Err(_) | Ok(_) => {
-                let reason =
-                    "only files in the document's own folder, or below it, are read: name one by a relative path";
+                let reason = "only files in the document's own folder, or below it, are read, or those below the folder that `--root` names: name one by a relative path";
                 return Err(ResolveError::Refused { reason: reason.into() });
             }
         };

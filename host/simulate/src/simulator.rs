@@ -45,16 +45,16 @@ impl Simulator {
     ///
     /// # Errors
     /// Everything that is wrong with the document, or why the component cannot run.
-    pub fn load(&self, path: &Path) -> Result<Program, Error> {
-        self.load_bytes(path, read_file(path)?)
+    pub fn load(&self, path: &Path, root: Option<&Path>) -> Result<Program, Error> {
+        self.load_bytes(path, root, read_file(path)?)
     }
 
     /// The same from bytes that the caller has; `path` names them in messages, and a document's includes are read
-    /// from its folder.
+    /// from its folder, or from below `root`.
     ///
     /// # Errors
     /// As [`Simulator::load`].
-    pub fn load_bytes(&self, path: &Path, bytes: Vec<u8>) -> Result<Program, Error> {
+    pub fn load_bytes(&self, path: &Path, root: Option<&Path>, bytes: Vec<u8>) -> Result<Program, Error> {
         let (component, warnings) = if Parser::is_core_wasm(&bytes) {
             let wrapped = component_of_module(&bytes);
             (
@@ -67,7 +67,7 @@ impl Simulator {
         } else if bytes.starts_with(b"\0asm") {
             (bytes, String::new())
         } else {
-            let document = Document::of_text(path, bytes)?;
+            let document = Document::of_text(path, root, bytes)?;
             let compiled = self.compiler.compile(&document.model, Form::Image);
             let compiled = compiled.map_err(|error| document.compile_error(path, error))?;
             let mut warnings = document.warnings.clone();

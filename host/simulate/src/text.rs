@@ -241,7 +241,7 @@ fn command_line(command: &Command) -> String {
             let parts = [delay, target, data].map(Option::unwrap_or_default).concat();
             format!("send {}{parts}", send.event)
         }
-        Command::Cancel(id) => format!("cancel {id}"),
+        Command::Cancel(cancel) => format!("cancel {}", cancel.sendid),
         other => shortened(actual_command(other).to_string()),
     }
 }

@@ -24,7 +24,9 @@ fn sample(name: &str) -> PathBuf {
 }
 
 fn run(file: &TestFile) -> Report {
-    let program = SIMULATOR.load(&file.strategy).unwrap_or_else(|error| panic!("{error}"));
+    let program = SIMULATOR
+        .load(&file.strategy, None)
+        .unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(program.warnings, "");
     SIMULATOR.test(&program, file)
 }
@@ -57,12 +59,30 @@ fn the_sample_vip_does_what_its_test_file_says() {
     passes("vip", 5);
 }
 
+/// A document in the way Genesys Composer writes them, includes and all: warnings are about what no host serves yet.
+#[test]
+fn the_sample_in_the_way_of_composer_does_what_its_test_file_says() {
+    let path = sample("composer").with_file_name("inbound.test.toml");
+    let file = TestFile::read(&path).unwrap_or_else(|error| panic!("{error}"));
+    let program = SIMULATOR
+        .load(&file.strategy, None)
+        .unwrap_or_else(|error| panic!("{error}"));
+    let report = SIMULATOR.test(&program, &file);
+    assert!(
+        report.passed(),
+        "{}\n{}",
+        program.warnings,
+        report.text(Colour::None, true)
+    );
+    assert_eq!(report.cases.len(), 6);
+}
+
 #[test]
 fn the_sample_least_cost_in_rust_does_what_its_test_file_says() {
     let file = TestFile::read(&sample("least-cost")).unwrap();
     let module = pointsman_guest::LEAST_COST.to_vec();
     let program = SIMULATOR
-        .load_bytes(&file.strategy, module)
+        .load_bytes(&file.strategy, None, module)
         .unwrap_or_else(|error| panic!("{error}"));
     let report = SIMULATOR.test(&program, &file);
     assert!(report.passed(), "{}", report.text(Colour::None, true));
@@ -237,7 +257,7 @@ fn a_session_that_keeps_itself_busy_for_ever_is_ended_by_the_simulation() {
 fn the_same_seed_gives_the_same_run_and_another_one_another() {
     let random = "<state id='a'><transition event='go'><log expr='Math.random()'/></transition></state>";
     let (_dir, file) = written(random, "case = []");
-    let program = SIMULATOR.load(&file.strategy).unwrap();
+    let program = SIMULATOR.load(&file.strategy, None).unwrap();
     let go = Step {
         input: Input::Event {
             name: "go".into(),
@@ -267,7 +287,7 @@ fn the_same_seed_gives_the_same_run_and_another_one_another() {
 fn time_stands_still_unless_it_is_advanced() {
     let clock = "<state id='a'><transition event='go'><log expr='Date.now()'/></transition></state>";
     let (_dir, file) = written(clock, "case = []");
-    let program = SIMULATOR.load(&file.strategy).unwrap();
+    let program = SIMULATOR.load(&file.strategy, None).unwrap();
     let step = |input: Input| Step {
         input,
         expect: Default::default(),
@@ -298,7 +318,7 @@ fn what_is_wrong_with_a_document_is_shown_under_the_path_that_the_user_knows() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("broken.scxml");
     std::fs::write(&path, "<scxml xmlns='http://www.w3.org/2005/07/scxml' version='1.0'><state id='a'>\n<transition target='b'/></state></scxml>").unwrap();
-    let Err(Error::Document(errors)) = SIMULATOR.load(&path).map(|_| ()) else {
+    let Err(Error::Document(errors)) = SIMULATOR.load(&path, None).map(|_| ()) else {
         panic!("the document is refused")
     };
     assert!(
@@ -317,7 +337,7 @@ fn bytes_that_are_no_strategy_are_refused_with_what_to_do() {
         (b"\xff\xfe", "neither a WebAssembly file nor UTF-8 text"),
     ] {
         std::fs::write(&path, bytes).unwrap();
-        let error = SIMULATOR.load(&path).map(|_| ()).unwrap_err().to_string();
+        let error = SIMULATOR.load(&path, None).map(|_| ()).unwrap_err().to_string();
         assert!(error.contains(message), "{error}");
     }
 }

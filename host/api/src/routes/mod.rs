@@ -4,6 +4,7 @@
 //! ([`Access`]) and how heavy it is ([`Class`]). [`attach`] puts the guard before every handler of the table; nothing
 //! else adds routes to the router.
 
+mod basic_http;
 mod ors;
 mod probes;
 mod sessions;
@@ -25,6 +26,8 @@ pub const TENANT_HEADER: &str = "x-tenant";
 pub(crate) enum Access {
     /// Anybody: health probes, and nothing else.
     Open,
+    /// Whoever knows the session's location, of which `{token}` in the path is the secret.
+    Location,
     /// Whoever has a key that [`crate::security::authorize`] allows this for.
     Key(Action, Scope),
 }
@@ -67,6 +70,14 @@ fn open(routes: UtoipaMethodRouter<App>) -> Entry {
     }
 }
 
+fn location(routes: UtoipaMethodRouter<App>) -> Entry {
+    Entry {
+        access: Access::Location,
+        class: Class::Ordinary,
+        routes,
+    }
+}
+
 /// A route whose GET has an effect: [`guard`] refuses HEAD, so it is not named among what the path takes.
 fn without_head(routes: UtoipaMethodRouter<App>) -> UtoipaMethodRouter<App> {
     routes.map(|m| m.fallback(async || not_get_or_post()))
@@ -86,6 +97,8 @@ pub(crate) fn table() -> Vec<Entry> {
         key(StartSession, ChosenTenant, Ordinary, routes!(ors::start)),
         key(SendEvent, Session, Ordinary, without_head(routes!(ors::event))),
         key(RequestSession, Session, Waiting, routes!(ors::request)),
+        key(SendEvent, Session, Ordinary, routes!(basic_http::post)),
+        location(routes!(basic_http::post_to_location)),
         key(QuerySession, Session, Ordinary, routes!(ors::query)),
         key(TerminateSession, Session, Ordinary, routes!(ors::terminate)),
         key(ListTenants, OwnTenants, Ordinary, routes!(tenants::list)),

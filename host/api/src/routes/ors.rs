@@ -33,9 +33,9 @@ const MAX_SRC_BYTES: usize = 2048;
 ///
 /// `src` names a deployed strategy (`NAME`, `NAME@VERSION`, optionally after `strategy:`) or an Enhanced Routing Script of
 /// the tenant (`script:NAME`). Unlike in ORS, the URL of a document is refused: deploy the document, then start it by
-/// name. `idealtime` is when to start, in milliseconds since 1970; a time in the past means now, and one in the future is
-/// refused in this version. Every other parameter goes into the `<data>` item of the same id. The tenant is that of the
-/// header `X-Tenant`, else the only one of the key, else the default.
+/// name. `idealtime` is when to start, in milliseconds since 1970; a time in the past means now. Until then the session's id can
+/// only be used to terminate it, and the server forgets it when it stops. Every other parameter goes into the `<data>` item of
+/// the same id. The tenant is that of the header `X-Tenant`, else the only one of the key, else the default.
 #[utoipa::path(post, path = "/scxml/session/start", tag = "ors", operation_id = "ors_start",
     params(("x-tenant" = Option<String>, Header, description = "Whose session it becomes")),
     request_body(content((Object = "application/x-www-form-urlencoded"), (Object = "application/json"))),

@@ -113,6 +113,7 @@ pub(super) async fn deploy(
         "application/json" => {
             let DeployRequest {
                 document,
+                path,
                 files,
                 note,
                 activate,
@@ -125,7 +126,11 @@ pub(super) async fn deploy(
                 return Err(Failure::new(Code::TooLarge, detail));
             }
             (
-                Artifact::Document { text: document, files },
+                Artifact::Document {
+                    text: document,
+                    path,
+                    files,
+                },
                 note.or(query.note),
                 activate || query.activate,
             )
@@ -133,6 +138,7 @@ pub(super) async fn deploy(
         SCXML | "application/xml" | "text/xml" => {
             let artifact = Artifact::Document {
                 text: utf8(&body)?.to_owned(),
+                path: None,
                 files: Default::default(),
             };
             (artifact, query.note, query.activate)

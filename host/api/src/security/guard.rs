@@ -7,7 +7,7 @@
 use super::audit::{AuditEntry, AuditObject, AuditResult};
 use super::key::verify;
 use super::limiter::Verdict;
-use super::principal::{Action, Decision, Principal, Resource, Tenancy, Visible, authorize};
+use super::principal::{Action, Decision, Grant, Principal, Resource, Role, Tenancy, Visible, authorize};
 use super::room::{Full, Place};
 use crate::app::{App, Class};
 use crate::extract::Raw;
@@ -87,9 +87,11 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     }
 }
 
-pub(crate) async fn guard(State(gate): State<Gate>, request: Request, next: Next) -> Response {
-    let Access::Key(action, scope) = gate.access else {
-        return next.run(request).await;
+pub(crate) async fn guard(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
+    let (action, scope) = match gate.access {
+        Access::Open => return next.run(request).await,
+        Access::Key(action, scope) => (action, scope),
+        Access::Location => (Action::SendEvent, Scope::Session),
     };
     // Axum lets the handler of GET answer HEAD too, but a HEAD with an effect is an accident (RFC 9110, section 9.3.2): of
     // monitors and link checkers. The one GET that has an effect is ORS's `event`, which is POST as well.
@@ -98,7 +100,15 @@ pub(crate) async fn guard(State(gate): State<Gate>, request: Request, next: Next
     }
     let app = &gate.app;
     let mut pending = Pending::new(app.clone(), &request);
-    let principal = match authenticate(app, request.headers(), pending.entry.ip) {
+    let authenticated = match gate.access {
+        Access::Location => {
+            // What comes last is a secret.
+            pending.entry.object = crate::layers::shown_path(&pending.entry.object).into();
+            locate(app, &mut request, pending.entry.ip).await
+        }
+        _ => authenticate(app, request.headers(), pending.entry.ip),
+    };
+    let principal = match authenticated {
         Ok(principal) => Arc::new(principal),
         Err((failure, audited)) => {
             if audited {
@@ -277,6 +287,39 @@ fn authenticate(app: &App, headers: &HeaderMap, ip: IpAddr) -> Result<Principal,
     };
     let failure = Failure::new(code, detail).header(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
     Err((failure, audited))
+}
+
+/// Whoever knows a session's location: to that session, and as far as that goes, an operator.
+async fn locate(app: &App, request: &mut Request, ip: IpAddr) -> Result<Principal, (Failure, bool)> {
+    let params = request.extract_parts::<RawPathParams>().await.ok();
+    let param = |name: &str| {
+        let mut params = params.iter().flatten();
+        params.find(|(n, _)| *n == name).map_or("", |(_, value)| value)
+    };
+    let (sid, token) = (param("sid"), param("token"));
+    let tenant = match sid.parse::<SessionId>() {
+        Ok(id) => app.backend.located(id, token).await.ok(),
+        Err(_) => None,
+    };
+    if let Some(tenant) = tenant {
+        return Ok(Principal {
+            id: format!("location of {sid}"),
+            grants: vec![Grant {
+                tenant: Tenancy::One(tenant),
+                role: Role::Operator,
+            }],
+        });
+    }
+    match app.failures.failed(ip) {
+        // Word for word what a missing session would be answered with.
+        Verdict::Tell => Err((Failure::no_such_session(sid), true)),
+        Verdict::Slow { first, retry_after } => {
+            let seconds = retry_after.as_secs().max(1);
+            let detail =
+                format!("Too many requests to wrong locations came from your address; try again in {seconds} s.");
+            Err((Failure::new(Code::TooManyFailures, detail).retry_after(seconds), first))
+        }
+    }
 }
 
 /// The key text of the request. A header that is there but not readable counts as a wrong key.

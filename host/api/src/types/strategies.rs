@@ -10,7 +10,11 @@ use utoipa::{IntoParams, ToSchema};
 pub struct DeployRequest {
     /// The SCXML document.
     pub document: String,
-    /// Included files: path relative to the document -> text.
+    /// Where it stands in its project, such as `src-gen/main.scxml`; the files are named from the project's folder then. Without
+    /// it the document's own folder is the project's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// Included files: path in the project -> text.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub files: BTreeMap<String, String>,
     /// Kept with the version, at most 500 characters.

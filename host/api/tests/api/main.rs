@@ -4,6 +4,7 @@
 
 mod authentication;
 mod authorization;
+mod basic_http;
 mod errors;
 mod openapi;
 mod ors;

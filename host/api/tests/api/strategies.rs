@@ -53,11 +53,12 @@ async fn a_document_is_deployed_as_the_body_itself() {
 #[tokio::test]
 async fn a_document_is_deployed_with_its_includes_as_json() {
     let api = api();
-    let body = json!({ "document": "<scxml/>", "files": { "lib/a.js": "1" }, "note": "n", "activate": true });
+    let body = json!({ "document": "<scxml/>", "path": "src-gen/main.scxml", "files": { "lib/a.js": "1" }, "note": "n", "activate": true });
     assert_eq!(api.send(&deployer(), call("POST", VIP).json(body)).await.status, 201);
     let files = [("lib/a.js".to_owned(), "1".to_owned())].into();
     let artifact = Artifact::Document {
         text: "<scxml/>".into(),
+        path: Some("src-gen/main.scxml".into()),
         files,
     };
     assert_eq!(api.fake.take(), [asked(artifact, Some("n"), true)]);
@@ -157,7 +158,7 @@ async fn an_upload_says_what_is_wrong_with_it() {
             put().json(r#"{"documnet": ""}"#),
             400,
             "bad-request",
-            "The JSON body does not fit: unknown field `documnet`, expected one of `document`, `files`, `note`, `activate` at line 1 column 11.",
+            "The JSON body does not fit: unknown field `documnet`, expected one of `document`, `path`, `files`, `note`, `activate` at line 1 column 11.",
         ),
         (
             put().json(many),

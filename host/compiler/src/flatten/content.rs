@@ -2,13 +2,18 @@
 
 use super::Flattener;
 use crate::expressions::position;
-use pointsman_chart::{Assignment, Attribute, Content, ExpressionKind, Instruction, Invoke, Op, Param, Request, Send};
+use pointsman_chart::{
+    Assignment, Attribute, Content, Element, ExpressionKind, Instruction, Invoke, Named, Op, Param, Request, Send,
+};
 use pointsman_scxml::model::{self, Operation};
 
 impl Flattener<'_> {
     pub(super) fn instruction(&mut self, e: &model::Executable) -> Instruction {
         let op = match &e.operation {
-            Operation::Raise(event) => Op::Raise(event.clone()),
+            Operation::Raise { event, params } => Op::Raise {
+                event: event.clone(),
+                params: self.params(params),
+            },
             Operation::If(i) => Op::If(
                 i.branches
                     .iter()
@@ -48,18 +53,36 @@ impl Flattener<'_> {
                     .requestid
                     .as_ref()
                     .map(|l| self.expressions.add(ExpressionKind::Location, l)),
-                attributes: a
-                    .attributes
-                    .iter()
-                    .map(|(name, text)| Param {
-                        name: name.clone(),
-                        expr: self.expressions.value(text),
-                    })
-                    .collect(),
-                params: self.params(&a.params),
+                body: Element {
+                    name: String::new(),
+                    attributes: self.named(&a.attributes),
+                    params: self.params(&a.params),
+                    content: a.content.as_ref().map(|c| self.value(c)),
+                    children: self.elements(&a.children),
+                },
             })),
         };
         Instruction { op, at: position(e.at) }
+    }
+
+    fn named(&mut self, attributes: &[(String, model::Attribute)]) -> Vec<Named> {
+        let named = attributes.iter().map(|(name, value)| Named {
+            name: name.clone(),
+            value: self.attribute(value),
+        });
+        named.collect()
+    }
+
+    /// The reader bounds how deep they nest.
+    fn elements(&mut self, elements: &[model::ActionElement]) -> Vec<Element> {
+        let made = elements.iter().map(|e| Element {
+            name: e.name.clone(),
+            attributes: self.named(&e.attributes),
+            params: self.params(&e.params),
+            content: e.content.as_ref().map(|c| self.value(c)),
+            children: self.elements(&e.children),
+        });
+        made.collect()
     }
 
     fn send(&mut self, s: &model::Send) -> Send {
@@ -135,12 +158,12 @@ impl Flattener<'_> {
             .collect()
     }
 
-    /// W3C SCXML B.2.1: JSON where the text is JSON, else the text with white space normalised. Markup stays text
-    /// until the datamodel has DOM objects.
+    /// W3C SCXML B.2.1: JSON where the text is JSON, XML a DOM object, else the text with white space
+    /// normalised.
     pub(super) fn value(&mut self, v: &model::Value) -> Content {
         match v {
             model::Value::Expr(text) => Content::Expr(self.expressions.value(text)),
-            model::Value::Xml(text) => Content::Text(text.text.clone()),
+            model::Value::Xml(text) => Content::Xml(text.text.clone()),
             model::Value::Text(text) if text.text.trim().is_empty() => Content::None,
             model::Value::Text(text) => match serde_json::from_str::<serde::de::IgnoredAny>(&text.text) {
                 Ok(_) => Content::Json(text.text.clone()),

@@ -26,6 +26,7 @@ const MAX: usize = u16::MAX as usize;
 pub fn flatten(document: &model::Document) -> Result<Chart, Error> {
     let mut f = Flattener {
         null: document.datamodel == model::Datamodel::Null,
+        data_anywhere: document.dialect == model::Dialect::Ors && document.binding == model::Binding::Early,
         expressions: Expressions::default(),
         blocks: Vec::new(),
         states: Vec::new(),
@@ -47,6 +48,8 @@ pub fn flatten(document: &model::Document) -> Result<Chart, Error> {
 struct Flattener<'a> {
     /// The document asks for the null datamodel.
     null: bool,
+    /// A start parameter may replace the value of data anywhere: Genesys Composer declares parameters in a state.
+    data_anywhere: bool,
     expressions: Expressions,
     blocks: Vec<Vec<pointsman_chart::Instruction>>,
     states: Vec<State>,
@@ -232,7 +235,7 @@ impl<'a> Flattener<'a> {
                 id: d.id.clone(),
                 location,
                 value,
-                top_level,
+                top_level: top_level || self.data_anywhere,
                 at: position(d.at),
             });
         }
@@ -272,6 +275,11 @@ impl<'a> Flattener<'a> {
                 model::Datamodel::Null => Datamodel::Null,
             },
             late_binding: document.binding == model::Binding::Late,
+            of_ors: document.dialect == model::Dialect::Ors,
+            ors: document.dialect == model::Dialect::Ors || sources.iter().any(|s| s.text.contains("_genesys")),
+            filter_events: document.settings.filter_events,
+            state_entries: document.settings.state_entry_limit,
+            microsteps: document.settings.microstep_limit,
             descendants: descendants(&self.states),
             initial: self.states[0].default.unwrap_or(0),
             states: self.states,

@@ -1,6 +1,6 @@
 //! The Application: this server itself, its ports, its connections and its options.
 
-use crate::names::{ApplicationName, Bytes, FilePath, Milliseconds, PortId, Seconds, SwitchName};
+use crate::names::{ApplicationName, Bytes, Destination, FilePath, Milliseconds, PortId, Seconds, SwitchName};
 use crate::setting::{choices, options};
 use std::net::SocketAddr;
 
@@ -115,10 +115,13 @@ options! {
     section Orchestration at "[application.orchestration]" {
         /// Calls that may wait for a strategy's decision at the same time; one more is answered 503 with Retry-After.
         "max-pending-calls" max_pending_calls: u32, default(20_000) from 1 to 1_000_000 unit "calls", Start, Pointsman;
+        /// Where others reach this server's REST port, such as a load balancer: sessions name it in `_ioprocessors`. The port's
+        /// own address when left out.
+        "external-url" external_url: Option<Destination>, optional, Immediate, Ors("orchestration/external-url");
     }
     not yet [
         "backup-synch-max-age", "backup-synch-max-buffer", "call-watching-timeout", "complete-assoc-on-target-node",
-        "cookie", "external-url", "functions-by-urs", "def-statserver-name", "mcr-*", "switch-multi-links-enabled",
+        "cookie", "functions-by-urs", "def-statserver-name", "mcr-*", "switch-multi-links-enabled",
         "sessionid-with-nodeid", "map-composer-log-levels", "new-session-on-reroute", "parse-start-params",
         "webfm-event-hold-response", "heartbeat-period", "http-pending-max-time",
     ]
@@ -143,6 +146,26 @@ options! {
         /// How long a session may live.
         "max-session-age" max_session_age: Seconds, default(Seconds(604_800)) from 1 to 31_536_000 unit "seconds",
             Start, Ors("scxml/max-session-age");
+        /// Redirects that outgoing HTTP follows.
+        "http-max-redirections" http_max_redirections: u32, default(5) from 0 to 20 unit "redirects", Start,
+            Ors("scxml/http-max-redirections");
+        /// How long beyond its time a document may be used that was fetched before, while its server does not answer.
+        "http-max-stale" http_max_stale: Milliseconds, default(Milliseconds(60_000)) from 0 to 86_400_000
+            unit "milliseconds", Start, Ors("scxml/http-max-stale");
+        /// Parts of URLs whose answers are never kept.
+        "http-no-cache-urls" http_no_cache_urls: Vec<String>, default(Vec::new()), Start, Ors("scxml/http-no-cache-urls");
+        /// Answers that are kept, over all tenants.
+        "http-max-cache-entry-count" http_max_cache_entry_count: u32, default(1_000) from 0 to 100_000 unit "answers", Start,
+            Ors("scxml/http-max-cache-entry-count");
+        /// Size of an answer that is kept.
+        "http-max-cache-entry-size" http_max_cache_entry_size: Bytes, default(Bytes(100_000)) from 0 to 4_194_304 unit "bytes",
+            Start, Ors("scxml/http-max-cache-entry-size");
+        /// Size of all answers that are kept.
+        "http-max-cache-size" http_max_cache_size: Bytes, default(Bytes(10_000_000)) from 0 to 1_073_741_824 unit "bytes",
+            Start, Ors("scxml/http-max-cache-size");
+        /// File with the certificates, PEM, of the authorities that outgoing HTTP trusts, instead of those that the system
+        /// trusts. Servers are verified always.
+        "http-ssl-ca-info" http_ssl_ca_info: Option<FilePath>, optional, Start, Ors("scxml/http-ssl-ca-info");
     }
     not yet [
         "system-id", "max-state-entry-count", "max-compiler-cache-size", "max-compiler-cached-docs", "max-includes",

@@ -3,6 +3,7 @@
 pub mod api_key;
 pub mod application;
 pub mod dn;
+pub mod list;
 pub mod script;
 pub mod switch;
 pub mod tenant;

@@ -52,6 +52,18 @@ impl FromText for std::net::SocketAddr {
 }
 text_setting!(std::net::SocketAddr);
 
+impl FromText for String {
+    const EXPECTED: &'static str = "a text";
+
+    fn from_text(text: &str) -> Result<Self, (String, String)> {
+        match text {
+            "" => Err(("an empty text says nothing here".into(), "remove it".into())),
+            text => Ok(text.into()),
+        }
+    }
+}
+text_setting!(String);
+
 impl<T: Setting> Setting for Option<T> {
     fn read(value: Value<'_, '_>, reader: &mut Reader<'_>) -> Read<Self> {
         T::read(value, reader).map(Some)

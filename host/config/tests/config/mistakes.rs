@@ -32,7 +32,8 @@ fn an_unknown_option_is_shown_with_its_line_and_the_nearest_name() {
 4 | max-microstep-cont = 3
   | ^^^^^^^^^^^^^^^^^^
   = help: did you mean `max-microstep-count`? valid are `session-processing-threads`, `max-microstep-count`, \
-`max-pending-events`, `process-event-timeout`, `max-session-age`
+`max-pending-events`, `process-event-timeout`, `max-session-age`, `http-max-redirections`, `http-max-stale`, `http-no-cache-urls`, \
+`http-max-cache-entry-count`, `http-max-cache-entry-size`, `http-max-cache-size`, `http-ssl-ca-info`
 
 the configuration is refused: 1 error";
     assert_eq!(rendered, expected);
@@ -110,6 +111,24 @@ fn an_ors_option_without_effect_yet_is_refused_as_that() {
     assert!(found[0].contains("ORS's option `call-watching-timeout`"), "{report}");
     assert!(found[1].contains("ORS's option `mcr-pull-limit`"), "{report}");
     assert!(report.problems[0].help.contains("remove it"));
+}
+
+#[test]
+fn a_destination_is_a_server_and_a_path() {
+    for (destination, why) in [
+        ("crm.example.com", "it is not a URL"),
+        ("ftp://crm.example.com/", "it does not begin with http:// or https://"),
+        ("https://user:secret@crm.example.com/", "it has a user or password"),
+        ("https://crm.example.com/?a=1", "it has a query or a fragment"),
+    ] {
+        let text = small_with(
+            "name = \"acme\"",
+            &format!("name = \"acme\"\n[tenant.http]\nallow = [\"{destination}\"]"),
+        );
+        let (message, help) = only(&refused(&text));
+        assert!(message.ends_with(&format!("is no destination: {why}")), "{message}");
+        assert!(help.contains("https://crm.example.com/api/"), "{help}");
+    }
 }
 
 #[test]

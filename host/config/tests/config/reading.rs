@@ -1,6 +1,6 @@
 //! What a correct configuration reads as.
 
-use crate::common::{HASH, SMALL, parse, small_with};
+use crate::common::{HASH, SMALL, parse, refused, small_with};
 use pointsman_config::{
     ApplicationRef, Bytes, Config, DocumentRef, HeaderName, HostPort, Milliseconds, ObjectName, Protocol, Role,
     ScriptName, Seconds, Source, SwitchName, TenantName, TenantScope, Transport,
@@ -42,6 +42,9 @@ fn options_left_out_have_the_documented_defaults() {
     assert_eq!(scxml.max_pending_events, 100);
     assert_eq!(scxml.process_event_timeout, Milliseconds(10_000));
     assert_eq!(scxml.max_session_age, Seconds(604_800));
+    assert_eq!(scxml.http_max_redirections, 5);
+    assert_eq!(config.application.orchestration.external_url, None);
+    assert!(config.tenants[0].http.allow.is_empty(), "nothing may be reached");
     assert_eq!(config.application.sandbox.memory_per_session, Bytes(16 << 20));
     assert_eq!(config.switches[0].sip.decision_timeout, Milliseconds(30_000));
     assert_eq!(config.scripts[0].application.fetch_timeout, Milliseconds(30_000));
@@ -57,6 +60,17 @@ fn options_given_replace_the_defaults() {
     assert_eq!(scxml.max_microstep_count, 7);
     assert_eq!(scxml.process_event_timeout, Milliseconds(16));
     assert_eq!(scxml.max_session_age, Seconds(9_000));
+}
+
+#[test]
+fn a_tenant_reaches_what_it_is_allowed() {
+    let text = small_with(
+        "name = \"acme\"",
+        "name = \"acme\"\nhttp.allow = [\"HTTPS://CRM.example.com/api/\", \"http://127.0.0.1:8080\"]",
+    );
+    let config = parse(&text);
+    let allow: Vec<_> = config.tenants[0].http.allow.iter().map(ToString::to_string).collect();
+    assert_eq!(allow, ["https://crm.example.com/api/", "http://127.0.0.1:8080/"]);
 }
 
 #[test]
@@ -219,4 +233,50 @@ fn the_embedded_configuration_has_five_numbers_over_two_tenants() {
     .map(|(protocol, transport, address)| (protocol, transport, address.to_string()));
     assert_eq!(ports, expected);
     assert_eq!(config.switches_served().count(), 2);
+}
+
+#[test]
+fn a_list_has_items_with_keys_and_belongs_to_a_tenant() {
+    let tenant = parse(SMALL).tenants[0].name.clone();
+    let list = format!(
+        "\n[[list]]\nname = \"VIP callers\"\ntenant = \"{tenant}\"\n[list.items.\"5551000\"]\ntier = \"gold\"\nname = \"Ann\"\n"
+    );
+    let config = parse(&format!("{SMALL}{list}"));
+    let found = config.list(&tenant, "VIP callers").expect("it is there");
+    assert_eq!(found.items.0["5551000"]["tier"], "gold");
+    assert!(config.list(&tenant, "other").is_none());
+    let shown = pointsman_config::effective_toml(&config);
+    assert_eq!(parse(&shown).lists, config.lists, "{shown}");
+    for (from, to, message) in [
+        ("tier = \"gold\"", "tier = 5", "a string, as in ORS"),
+        (
+            "[list.items.\"5551000\"]\ntier = \"gold\"\nname = \"Ann\"",
+            "items = { x = 1 }",
+            "keys and values",
+        ),
+        (
+            &format!("tenant = \"{tenant}\""),
+            "tenant = \"nobody\"",
+            "there is no tenant `nobody`",
+        ),
+        (
+            "name = \"VIP callers\"",
+            "name = \"a/b\"",
+            "without control characters and `/`",
+        ),
+    ] {
+        assert!(list.contains(from), "{from}");
+        let report = refused(&format!("{SMALL}{}", list.replacen(from, to, 1))).to_string();
+        assert!(report.contains(message), "{message}: {report}");
+    }
+    let twice = refused(&format!("{SMALL}{list}{list}")).to_string();
+    assert!(twice.contains("VIP callers"), "{twice}");
+}
+
+#[test]
+fn options_that_sessions_may_read_are_those_that_say_how_they_run() {
+    let config = parse(SMALL);
+    assert_eq!(config.option("scxml", "max-microstep-count").as_deref(), Some("1000"));
+    assert_eq!(config.option("scxml", "no-such-option"), None);
+    assert_eq!(config.option("log", "verbose"), None);
 }

@@ -154,15 +154,13 @@ fn what_is_read_at_the_start_only_is_announced_as_such() {
             .map(|option| option.key)
             .collect()
     };
-    for section in [
-        "[application.scxml]",
-        "[application.sandbox]",
-        "[application.orchestration]",
-    ] {
+    for section in ["[application.scxml]", "[application.sandbox]"] {
         let all = reference().iter().filter(|option| option.section == section).count();
         assert_eq!(start(section).len(), all, "{section}");
     }
+    assert_eq!(start("[application.orchestration]"), ["max-pending-calls"]);
     assert_eq!(start("[application.log]"), ["format"]);
+    assert!(start("[tenant.http]").is_empty());
     assert_eq!(
         start("[switch.sip]"),
         [

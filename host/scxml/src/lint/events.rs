@@ -7,6 +7,7 @@ use super::place::Mark;
 use super::tree::{Tree, blocks, descriptor, own_blocks, walk};
 use super::{Finding, NEVER_SENT, NOT_HANDLED};
 use crate::diagnostic::quoted;
+use crate::expression::string_literal;
 use crate::limits::MAX_DIAGNOSTICS;
 use crate::model::{Attribute, Operation, Send, State, StateKind};
 use crate::suggest::did_you_mean;
@@ -16,6 +17,17 @@ const MAX_NAME_BYTES: usize = 512;
 
 /// The type of the SCXML event processor (W3C SCXML C.1), in both spellings.
 const SCXML_PROCESSOR: [&str; 2] = ["http://www.w3.org/TR/scxml/#SCXMLEventProcessor", "scxml"];
+
+/// The function that raises an event (ORS).
+const RAISE: &str = "__Raise";
+
+/// A text that is known before run time.
+pub(super) fn literal(attribute: &Attribute) -> Option<&str> {
+    match attribute {
+        Attribute::Literal(text) => Some(&text.text),
+        Attribute::Expr(text) => string_literal(&text.text),
+    }
+}
 
 /// What a document sends to itself, or may.
 #[derive(Debug, Default)]
@@ -29,24 +41,51 @@ pub(super) struct Own<'d> {
 impl<'d> Own<'d> {
     pub fn of(tree: &Tree<'d>) -> Self {
         let mut own = Self::default();
+        for script in tree.scripts {
+            own.script(&script.source.text);
+        }
         for node in &tree.nodes {
             for block in blocks(node.state) {
                 walk(block, &mut |executable| match &executable.operation {
-                    Operation::Raise(event) => {
+                    Operation::Raise { event, .. } => {
                         own.names.insert(event.trim());
                     }
-                    Operation::Send(send) if target(send) != Target::Elsewhere => match &send.event {
-                        Some(Attribute::Literal(event)) => {
-                            own.names.insert(event.text.trim());
+                    Operation::Script(source) => own.script(&source.text),
+                    Operation::Send(send) if target(send) != Target::Elsewhere => {
+                        match send.event.as_ref().map(literal) {
+                            Some(Some(event)) => {
+                                own.names.insert(event.trim());
+                            }
+                            Some(None) => own.unknown = true,
+                            None => {}
                         }
-                        Some(Attribute::Expr(_)) => own.unknown = true,
-                        None => {}
-                    },
+                    }
                     _ => {}
                 });
             }
         }
         own
+    }
+
+    /// What a script raises (ORS): `__Raise('name', data)`.
+    fn script(&mut self, source: &'d str) {
+        for (at, call) in source.match_indices(RAISE) {
+            let arguments = source[at + call.len()..].trim_start();
+            let Some(arguments) = arguments.strip_prefix('(').map(str::trim_start) else {
+                continue;
+            };
+            let name = ['\'', '"'].into_iter().find_map(|quote| {
+                let (name, rest) = arguments.strip_prefix(quote)?.split_once(quote)?;
+                let whole = rest.trim_start().starts_with([',', ')']) && !name.contains('\\');
+                whole.then_some(name)
+            });
+            match name {
+                Some(name) => {
+                    self.names.insert(name.trim());
+                }
+                None => self.unknown = true,
+            }
+        }
     }
 
     /// An event that this descriptor (without its redundant ending) matches may be among them.
@@ -73,17 +112,22 @@ pub(super) enum Target {
 }
 
 pub(super) fn target(send: &Send) -> Target {
-    let own_processor = match &send.processor {
+    let own_processor = match send.processor.as_ref().map(literal) {
         None => true,
-        Some(Attribute::Literal(name)) => SCXML_PROCESSOR.contains(&name.text.trim_end_matches('/')),
-        Some(Attribute::Expr(_)) => return Target::Unknown,
+        Some(Some(name)) => SCXML_PROCESSOR.contains(&name.trim_end_matches('/')),
+        Some(None) => return Target::Unknown,
     };
-    match &send.target {
-        None if own_processor => Target::Own,
-        Some(Attribute::Literal(target)) if own_processor && target.text == "#_internal" => Target::Own,
+    let Some(target) = &send.target else {
+        return if own_processor { Target::Own } else { Target::Unknown };
+    };
+    // In the ORS dialect a session's id is its address.
+    let itself = matches!(target, Attribute::Expr(text) if text.text.trim() == "_sessionid");
+    match literal(target) {
+        _ if itself && own_processor => Target::Own,
+        Some("#_internal" | "_internal") if own_processor => Target::Own,
         // A session may name itself, or send to itself over HTTP; an expression may say anything.
-        Some(Attribute::Literal(target)) if target.text.starts_with("#_") && target.text != "#_internal" => {
-            if target.text.starts_with("#_scxml_") {
+        Some(target) if target.starts_with("#_") && target != "#_internal" => {
+            if target.starts_with("#_scxml_") {
                 Target::Unknown
             } else {
                 Target::Elsewhere
@@ -125,12 +169,14 @@ pub(super) fn check(tree: &Tree<'_>, reached: &[bool]) -> Vec<Finding> {
         for block in blocks(node.state) {
             walk(block, &mut |executable| {
                 let (event, how) = match &executable.operation {
-                    Operation::Raise(event) => (event.as_str(), "raised"),
-                    Operation::Send(send) if target(send) == Target::Own => match &send.event {
-                        // An external event goes to children that have everything forwarded.
-                        Some(Attribute::Literal(event)) if !forwards => (event.text.as_str(), "sent to this session"),
-                        _ => return,
-                    },
+                    Operation::Raise { event, .. } => (event.as_str(), "raised"),
+                    Operation::Send(send) if target(send) == Target::Own => {
+                        match send.event.as_ref().and_then(literal) {
+                            // An external event goes to children that have everything forwarded.
+                            Some(event) if !forwards => (event, "sent to this session"),
+                            _ => return,
+                        }
+                    }
                     _ => return,
                 };
                 let event = event.trim();

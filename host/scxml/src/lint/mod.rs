@@ -5,6 +5,7 @@
 //!                                     ─► events  names that nobody sends, or nobody waits for
 //!                                     ─► calls   waits without an end, sessions that outlive their call
 //!                                     ─► actions what nobody carries out
+//!                                     ─► literals expressions that look like forgotten quotes
 //!                                          └─► place: where it stands, and whether its author allows it
 //! ```
 //!
@@ -19,9 +20,12 @@
 mod actions;
 mod calls;
 mod events;
+mod literals;
 mod place;
 mod reach;
 mod tree;
+
+use std::collections::HashSet;
 
 use crate::diagnostic::{Diagnostic, Severity, bounded};
 use crate::limits::MAX_DIAGNOSTICS;
@@ -53,6 +57,11 @@ const OUTLIVES: &str = "session-outlives-call";
 
 /// An action of a functional module that nobody carries out.
 const UNKNOWN_ACTION: &str = "unknown-action";
+
+/// An action of a functional module that is known, and served by no link of this version.
+const UNSERVED_ACTION: &str = "unserved-action";
+/// An expression that looks like a text without its quotes.
+const UNQUOTED: &str = "unquoted-literal";
 
 /// Every lint.
 pub const RULES: &[Rule] = &[
@@ -95,9 +104,22 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         code: UNKNOWN_ACTION,
-        summary: "No host of this version carries out this action of a functional module, or not without an attribute.",
-        explanation: "`interaction` has `redirect`, which needs `to`, and `terminate`; `ws` has `response`. Any other \
-                      action becomes its error event, `error.MODULE.ACTION`, when it is reached.",
+        summary: "There is no such action of a functional module.",
+        explanation: "Versions of ORS differ, so the document is taken all the same: the action becomes its error event, \
+                      `error.MODULE.ACTION`, when it is reached. What there is stands in docs/modules.md.",
+    },
+    Rule {
+        code: UNSERVED_ACTION,
+        summary: "No link of this version serves this action of a functional module.",
+        explanation: "It becomes its error event, `error.MODULE.ACTION`, when it is reached. Each action is told once for a \
+                      document. What is served stands in docs/modules.md.",
+    },
+    Rule {
+        code: UNQUOTED,
+        summary: "An expression names a variable that nothing declares: the quotes of a literal were forgotten.",
+        explanation: "In the ORS dialect `event`, `target`, `type` and `delay` of `<send>` and `sendid` of `<cancel>` are \
+                      expressions, and so are most attributes of actions. Reported where the name stands in no script, is no \
+                      `<data>` and is assigned by nothing. A text is written `\"'text'\"`.",
     },
 ];
 
@@ -120,8 +142,12 @@ pub fn check(document: &Document) -> Vec<Diagnostic> {
     findings.extend(events::check(&tree, &reached));
     findings.extend(calls::check(&tree, &reached));
     findings.extend(actions::check(&tree));
+    findings.extend(literals::check(document, &tree));
     findings.sort_by_key(|finding| finding.at);
+    // A text that is included twice has its findings once.
+    let mut told = HashSet::new();
     let mut diagnostics: Vec<Diagnostic> = place::find(document, findings)
+        .filter(|(finding, at, _)| told.insert((finding.code, *at, finding.message.clone())))
         .take(MAX_DIAGNOSTICS)
         .map(|(finding, at, length)| Diagnostic {
             severity: Severity::Warning,

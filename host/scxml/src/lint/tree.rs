@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::model::{Block, Document, Executable, Operation, State, StateKind};
+use crate::model::{Block, Document, Executable, Operation, Script, State, StateKind};
 
 /// A state and where it stands.
 pub(super) struct Node<'d> {
@@ -18,6 +18,8 @@ pub(super) struct Node<'d> {
 pub(super) struct Tree<'d> {
     pub nodes: Vec<Node<'d>>,
     pub by_id: HashMap<&'d str, usize>,
+    /// Top-level scripts.
+    pub scripts: &'d [Script],
 }
 
 impl<'d> Tree<'d> {
@@ -25,6 +27,7 @@ impl<'d> Tree<'d> {
         let mut tree = Self {
             nodes: Vec::new(),
             by_id: HashMap::new(),
+            scripts: &document.scripts,
         };
         for state in &document.states {
             tree.add(state, None);

@@ -2,7 +2,7 @@
 
 use super::{Reader, tag};
 use crate::diagnostic::{Severity, quoted};
-use crate::model::{self, Text};
+use crate::model::{self, Dialect, Text};
 use crate::source::Span;
 use crate::suggest::list;
 use crate::xml::{Attribute, Element};
@@ -27,6 +27,21 @@ impl Reader<'_> {
         self.optional(element, literal)
             .map(model::Attribute::Literal)
             .or_else(|| self.optional(element, expr).map(model::Attribute::Expr))
+    }
+
+    /// The only one of several names for the same, which exclude each other.
+    pub(super) fn first(&mut self, element: &Element, names: &[&str]) -> Option<Text> {
+        self.exclusive(element, names);
+        names.iter().find_map(|name| self.optional(element, name))
+    }
+
+    /// A value that W3C SCXML writes as a literal, or as an expression under another name. In the ORS dialect it is an
+    /// expression under all its names.
+    pub(super) fn valued(&mut self, element: &Element, literal: &str, expr: &str) -> Option<model::Attribute> {
+        match self.dialect {
+            Dialect::W3c => self.either(element, literal, expr),
+            Dialect::Ors => self.first(element, &[literal, expr]).map(model::Attribute::Expr),
+        }
     }
 
     /// Reports all but the first of attributes that exclude each other.

@@ -3,9 +3,9 @@
 use super::{Reader, tag};
 use crate::diagnostic::{Severity, quoted};
 use crate::limits::{MAX_FILE_BYTES, MAX_TOTAL_BYTES};
-use crate::model::{Data, DoneData, Param, Text, Value};
+use crate::model::{Data, Dialect, DoneData, Param, Text, Value};
 use crate::source::{Full, Span};
-use crate::xml::{self, Attribute, Element, Namespace, SCXML_NAMESPACE};
+use crate::xml::{self, Attribute, Element, Namespace, Node, SCXML_NAMESPACE};
 
 impl Reader<'_> {
     /// Adds the `data` of a `datamodel`.
@@ -57,7 +57,12 @@ impl Reader<'_> {
     /// `expr`, or what stands between the tags; `None` where there is neither.
     pub(super) fn value(&mut self, element: &Element) -> Option<Value> {
         let body = self.has_body(element);
-        if let Some(expr) = element.attribute("expr") {
+        let composer = || {
+            element
+                .attribute("_expr")
+                .filter(|_| self.dialect == Dialect::Ors && element.name == "content")
+        };
+        if let Some(expr) = element.attribute("expr").or_else(composer) {
             if body {
                 self.body_conflict(element, expr);
             }
@@ -82,10 +87,16 @@ impl Reader<'_> {
 
     /// Markup as it was written where there are child elements, else text.
     fn body(&self, element: &Element) -> Value {
-        if element.elements().next().is_some() {
+        if let Some(first) = element.elements().next() {
+            let included = element.elements().any(|child| child.tag.file != element.inner.file);
+            let (text, at) = if included {
+                (self.included_markup(element), first.tag)
+            } else {
+                (self.markup(element), element.inner)
+            };
             return Value::Xml(Text {
-                text: self.markup(element),
-                at: self.files.position(element.inner),
+                text,
+                at: self.files.position(at),
             });
         }
         let (text, span) = element.characters();
@@ -100,32 +111,59 @@ impl Reader<'_> {
     fn markup(&self, element: &Element) -> String {
         let inner = element.inner;
         let (mut text, mut copied) = (String::new(), inner.start);
-        let is_document = |child: &&Element| child.namespace == Namespace::Scxml && child.name == "scxml";
-        for child in element.elements().filter(is_document) {
-            let start_tag = self.files.slice(Span {
-                start: child.tag.end,
-                end: child.inner.start,
-                ..inner
-            });
-            let name = self.files.slice(child.tag);
+        for child in element.elements().filter(|child| is_document(child)) {
             text.push_str(self.files.slice(Span {
                 start: copied,
-                end: child.tag.end,
+                end: child.tag.start,
                 ..inner
             }));
-            copied = child.tag.end;
-            if !name.contains(':') && !start_tag.contains("xmlns=") {
-                text.push_str(&format!(" xmlns=\"{SCXML_NAMESPACE}\""));
-            }
-            for declaration in &self.namespaces {
-                let prefix = declaration.split('=').next().unwrap_or_default();
-                if !start_tag.contains(prefix) {
-                    text.push(' ');
-                    text.push_str(declaration);
-                }
-            }
+            text.push_str(&self.document_markup(child));
+            copied = child.end;
         }
         text.push_str(self.files.slice(Span { start: copied, ..inner }));
+        text
+    }
+
+    /// The same where elements of other texts stand in it.
+    fn included_markup(&self, element: &Element) -> String {
+        let mut text = String::new();
+        for node in &element.children {
+            match node {
+                Node::Text(characters) => text.push_str(&quick_xml::escape::escape(&characters.text)),
+                Node::Element(child) if is_document(child) => text.push_str(&self.document_markup(child)),
+                Node::Element(child) => text.push_str(self.files.slice(Span {
+                    end: child.end,
+                    ..child.tag
+                })),
+            }
+        }
+        text
+    }
+
+    /// A document inside of another one, with the namespaces that it has from around it.
+    fn document_markup(&self, child: &Element) -> String {
+        let start_tag = self.files.slice(Span {
+            start: child.tag.end,
+            end: child.inner.start,
+            ..child.tag
+        });
+        let name = self.files.slice(child.tag);
+        let mut text = name.to_owned();
+        if !name.contains(':') && !start_tag.contains("xmlns=") {
+            text.push_str(&format!(" xmlns=\"{SCXML_NAMESPACE}\""));
+        }
+        for declaration in self.namespaces.get(&child.tag.file).into_iter().flatten() {
+            let prefix = declaration.split('=').next().unwrap_or_default();
+            if !start_tag.contains(prefix) {
+                text.push(' ');
+                text.push_str(declaration);
+            }
+        }
+        text.push_str(self.files.slice(Span {
+            start: child.tag.end,
+            end: child.end,
+            ..child.tag
+        }));
         text
     }
 
@@ -145,24 +183,30 @@ impl Reader<'_> {
 
     /// Reads the file that a `src` attribute names.
     pub(super) fn file(&mut self, src: &Attribute) -> Option<u16> {
+        self.file_at(&src.value, src.span)
+    }
+
+    /// Reads the file that a reference names which stands there.
+    pub(super) fn file_at(&mut self, reference: &str, span: Span) -> Option<u16> {
         if self.report.is_full(Severity::Error) {
             return None;
         }
-        match self.fetch(src) {
+        match self.fetch(reference, span) {
             Ok(file) => Some(file),
             Err(problem) => {
-                let message = format!("cannot read {}: {problem}", quoted(&src.value));
+                let message = format!("cannot read {}: {problem}", quoted(reference));
                 let hint = "the path is relative to the file that names it".to_owned();
-                self.error("unreadable-src", src.span, message, Some(hint));
+                self.error("unreadable-src", span, message, Some(hint));
                 None
             }
         }
     }
 
-    fn fetch(&mut self, src: &Attribute) -> Result<u16, String> {
+    /// Reads a file; why it cannot be read follows "cannot read `...`: ".
+    pub(super) fn fetch(&mut self, reference: &str, span: Span) -> Result<u16, String> {
         let (url, text) = self
             .resolver
-            .read(self.files.url(src.span.file), &src.value)
+            .read(self.files.url(span.file), reference)
             .map_err(|error| error.to_string())?;
         let text = text.strip_prefix('\u{FEFF}').unwrap_or(&text);
         if text.len() > MAX_FILE_BYTES {
@@ -269,4 +313,8 @@ impl Reader<'_> {
             at: self.at(element),
         }
     }
+}
+
+fn is_document(element: &Element) -> bool {
+    element.namespace == Namespace::Scxml && element.name == "scxml"
 }

@@ -1,8 +1,7 @@
-//! Executable content (W3C SCXML 4) and the actions of functional modules (ORS).
+//! Executable content (W3C SCXML 4).
 
 use super::{Reader, tag};
-use crate::diagnostic::quoted;
-use crate::model::{Action, Attribute, Block, Datamodel, Executable, If, Operation, Text, Value};
+use crate::model::{Attribute, Block, Dialect, Executable, If, Operation, Text, Value};
 use crate::xml::{Element, Namespace};
 
 /// Log levels of ORS: 1 reporting, 2 error, 3 warning, 4 debug.
@@ -30,6 +29,7 @@ impl Reader<'_> {
             "if" => Operation::If(self.conditional(element)),
             "foreach" => self.foreach(element),
             "send" => Operation::Send(Box::new(self.send(element))),
+            "raise" => self.raise(element),
             "script" => Operation::Script(self.script(element)),
             _ => self.simple(element),
         }
@@ -39,7 +39,11 @@ impl Reader<'_> {
     fn simple(&mut self, element: &Element) -> Operation {
         self.open(element);
         match element.name.as_str() {
-            "raise" => Operation::Raise(self.event_name(element)),
+            // The draft of 2009 had it beside `raise`, without data.
+            "event" => Operation::Raise {
+                event: self.event_name(element, "name"),
+                params: Vec::new(),
+            },
             "log" => Operation::Log {
                 label: element.attribute("label").map(|attribute| attribute.value.clone()),
                 expr: self.optional(element, "expr"),
@@ -53,8 +57,16 @@ impl Reader<'_> {
         }
     }
 
-    fn event_name(&mut self, element: &Element) -> String {
-        let Some(attribute) = element.attribute("event") else {
+    fn raise(&mut self, element: &Element) -> Operation {
+        let children = self.open(element);
+        Operation::Raise {
+            event: self.event_name(element, "event"),
+            params: children.into_iter().map(|child| self.param(child)).collect(),
+        }
+    }
+
+    fn event_name(&mut self, element: &Element, name: &str) -> String {
+        let Some(attribute) = element.attribute(name) else {
             return String::new();
         };
         if attribute.value.trim().is_empty() {
@@ -80,7 +92,13 @@ impl Reader<'_> {
     }
 
     fn cancel(&mut self, element: &Element) -> Attribute {
-        self.either(element, "sendid", "sendidexpr").unwrap_or_else(|| {
+        let sendid = match self.dialect {
+            Dialect::W3c => self.either(element, "sendid", "sendidexpr"),
+            Dialect::Ors => self
+                .first(element, &["sendid", "id", "sendidexpr"])
+                .map(Attribute::Expr),
+        };
+        sendid.unwrap_or_else(|| {
             self.error(
                 "missing-attribute",
                 element.tag,
@@ -132,59 +150,5 @@ impl Reader<'_> {
             branches.push((cond, Block::new()));
         }
         If { branches }
-    }
-
-    fn action(&mut self, element: &Element, module: &str) -> Action {
-        self.check_null_action(element);
-        let own = element.attributes.iter().filter(|attribute| !attribute.foreign);
-        let (requestid, others): (Vec<_>, Vec<_>) = own.partition(|attribute| attribute.name == "requestid");
-        let mut params = Vec::new();
-        for child in element.elements() {
-            let known = matches!(child.namespace, Namespace::Scxml | Namespace::Module(_)) && child.name == "param";
-            if known {
-                params.push(self.module_param(child));
-            } else {
-                let message = format!("{} may not stand in the action {}", tag(child), tag(element));
-                let hint = "in an action may stand `<param>`".to_owned();
-                self.error("misplaced-element", child.tag, message, Some(hint));
-            }
-        }
-        let text = element.characters().0;
-        if !text.trim().is_empty() {
-            let message = format!(
-                "text may not stand in the action {}: {}",
-                tag(element),
-                quoted(text.trim())
-            );
-            self.error("unexpected-text", element.tag, message, None);
-        }
-        Action {
-            module: module.to_owned(),
-            action: element.name.clone(),
-            requestid: requestid.first().map(|attribute| self.text(attribute)),
-            attributes: others
-                .into_iter()
-                .map(|attribute| (attribute.name.clone(), self.text(attribute)))
-                .collect(),
-            params,
-        }
-    }
-
-    fn check_null_action(&mut self, element: &Element) {
-        if self.datamodel == Datamodel::Null {
-            self.check_null(element);
-        }
-    }
-
-    fn module_param(&mut self, element: &Element) -> crate::model::Param {
-        if element.namespace != Namespace::Scxml && element.attribute("name").is_none() {
-            self.error(
-                "missing-attribute",
-                element.tag,
-                "`<param>` needs the attribute `name`",
-                None,
-            );
-        }
-        self.param(element)
     }
 }

@@ -5,13 +5,17 @@
 //! place, and a function reads only what belongs there. After an error a function goes on with an empty value: the
 //! document is refused in the end, and the author hears of all errors at once.
 
+mod action;
 mod attributes;
 mod data;
 mod document;
 mod executable;
+mod include;
 mod invoke;
 mod open;
+mod prefix;
 mod send;
+mod settings;
 mod state;
 
 pub use open::in_predicate;
@@ -19,7 +23,7 @@ pub use open::in_predicate;
 use std::collections::HashMap;
 
 use crate::diagnostic::{Diagnostic, Report, Severity, bounded};
-use crate::model::{Datamodel, Position, StateKind, Text};
+use crate::model::{Datamodel, Dialect, Position, StateKind, Text};
 use crate::resolver::Resolver;
 use crate::source::{Files, Span};
 use crate::suggest::did_you_mean;
@@ -36,6 +40,7 @@ pub(crate) struct Reader<'r> {
     /// Everything that names states.
     pub references: Vec<Reference>,
     resolver: &'r dyn Resolver,
+    dialect: Dialect,
     datamodel: Datamodel,
     /// Ids made for states without one.
     generated: usize,
@@ -43,8 +48,8 @@ pub(crate) struct Reader<'r> {
     data_ids: HashMap<String, Span>,
     /// Bytes taken from files, each mention counted.
     included_bytes: usize,
-    /// The root's declarations of prefixes, as written.
-    namespaces: Vec<String>,
+    /// The declarations of prefixes of each text's root, as written.
+    namespaces: HashMap<u16, Vec<String>>,
 }
 
 /// A state as the checks on targets need it.
@@ -91,11 +96,12 @@ impl<'r> Reader<'r> {
             states: Vec::new(),
             references: Vec::new(),
             resolver,
+            dialect: Dialect::W3c,
             datamodel: Datamodel::Ecmascript,
             generated: 0,
             data_ids: HashMap::new(),
             included_bytes: 0,
-            namespaces: Vec::new(),
+            namespaces: HashMap::new(),
         }
     }
 

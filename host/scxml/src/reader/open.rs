@@ -2,10 +2,11 @@
 
 use super::{Reader, tag};
 use crate::diagnostic::{Severity, quoted};
-use crate::model::Datamodel;
+use crate::expression::string_literal;
+use crate::model::{Datamodel, Dialect};
 use crate::source::Span;
 use crate::suggest::{list, nearest};
-use crate::vocabulary::{self, Body, EXECUTABLE, RULES, Rule};
+use crate::vocabulary::{self, Body, EXECUTABLE, Rule};
 use crate::xml::{Element, Namespace, Node, SCXML_NAMESPACE};
 
 /// Elements that have no meaning in the null datamodel (W3C SCXML B.1).
@@ -14,8 +15,8 @@ const NEED_DATA: [&str; 5] = ["data", "assign", "script", "foreach", "param"];
 /// Attributes that hold an expression or a location, beside those that end in `expr`.
 const NEED_VALUES: [&str; 4] = ["location", "idlocation", "namelist", "requestid"];
 
-/// Namespace of XInclude 1.0.
-const XINCLUDE: &str = "http://www.w3.org/2001/XInclude";
+/// Elements of the draft of 2009 that ORS does not read either.
+const NOT_IN_ORS: [&str; 2] = ["anchor", "validate"];
 
 /// The id in `In(id)`, the one predicate of the null datamodel (W3C SCXML B.1); with or without quotes.
 pub fn in_predicate(text: &str) -> Option<&str> {
@@ -27,20 +28,12 @@ pub fn in_predicate(text: &str) -> Option<&str> {
     plain.then_some(id)
 }
 
-/// A string literal without escapes.
-fn is_string(text: &str) -> bool {
-    let text = text.trim();
-    ['\'', '"'].into_iter().any(|quote| {
-        let inside = text.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote));
-        inside.is_some_and(|inside| !inside.contains([quote, '\\', '\n']))
-    })
-}
-
 impl Reader<'_> {
     /// Reports what is wrong with the names in an SCXML element that has a rule; answers the child elements that
     /// may stand in it. Of elements with free content it answers none.
     pub(super) fn open<'e>(&mut self, element: &'e Element) -> Vec<&'e Element> {
-        let rule = vocabulary::rule(&element.name).expect("an element is opened after its parent's rule allowed it");
+        let rule = vocabulary::rule(&element.name, self.dialect)
+            .expect("an element is opened after its parent's rule allowed it");
         if self.datamodel == Datamodel::Null && NEED_DATA.contains(&rule.name) {
             self.error(
                 "needs-datamodel",
@@ -65,8 +58,8 @@ impl Reader<'_> {
 
     fn check_attributes(&mut self, element: &Element, rule: &Rule) {
         for attribute in element.attributes.iter().filter(|attribute| !attribute.foreign) {
-            if !rule.attributes().any(|known| known == attribute.name) {
-                let hint = self.suggest(Severity::Warning, &attribute.name, rule.attributes());
+            if !rule.attributes(self.dialect).any(|known| known == attribute.name) {
+                let hint = self.suggest(Severity::Warning, &attribute.name, rule.attributes(self.dialect));
                 let message = format!(
                     "{} has no attribute {}: it is ignored",
                     tag(element),
@@ -81,7 +74,7 @@ impl Reader<'_> {
                     .attributes
                     .iter()
                     .map(|attribute| attribute.name.as_str())
-                    .filter(|name| !rule.attributes().any(|known| known == *name));
+                    .filter(|name| !rule.attributes(self.dialect).any(|known| known == *name));
                 let hint =
                     nearest(required, near).map(|given| format!("is {} meant to be `{required}`?", quoted(given)));
                 let message = format!("{} needs the attribute `{required}`", tag(element));
@@ -97,7 +90,7 @@ impl Reader<'_> {
             let name = attribute.name.as_str();
             let message = if name == "cond" && in_predicate(&attribute.value).is_none() {
                 format!("{} is not a condition of the null datamodel", quoted(&attribute.value))
-            } else if element.name == "log" && name == "expr" && is_string(&attribute.value) {
+            } else if element.name == "log" && name == "expr" && string_literal(&attribute.value).is_some() {
                 // W3C's own document for this datamodel logs its outcome so (test 436).
                 continue;
             } else if module || NEED_VALUES.contains(&name) || name.ends_with("expr") {
@@ -135,9 +128,12 @@ impl Reader<'_> {
 
     fn allows(&mut self, element: &Element, rule: &Rule, child: &Element) -> bool {
         let (allowed, severity) = match &child.namespace {
-            Namespace::Scxml => (rule.allowed().any(|name| name == child.name), Severity::Error),
+            Namespace::Scxml => (
+                rule.allowed(self.dialect).any(|name| name == child.name),
+                Severity::Error,
+            ),
             Namespace::Module(_) => (rule.executable, Severity::Error),
-            Namespace::Other(uri) if uri == XINCLUDE => (false, Severity::Error),
+            Namespace::Other(_) if child.is_xinclude() => (false, Severity::Error),
             Namespace::Other(_) => (false, Severity::Warning),
         };
         if !allowed {
@@ -166,10 +162,11 @@ impl Reader<'_> {
                 self.error("misplaced-element", child.tag, message, Some(hint.to_owned()));
                 return;
             }
-            Namespace::Other(uri) if uri == XINCLUDE => {
-                let message = format!("{} is not supported by this version", tag(child));
-                let hint = "put what it includes in its place; XInclude follows in a later version";
-                self.error("unsupported", child.tag, message, Some(hint.to_owned()));
+            // Includes have been followed before.
+            Namespace::Other(_) if child.is_xinclude() => {
+                let message = format!("{} of XInclude may not stand in {}", tag(child), tag(element));
+                let hint = "`<fallback>` stands in `<include>`, which stands for what it names".to_owned();
+                self.error("misplaced-element", child.tag, message, Some(hint));
                 return;
             }
             Namespace::Other(uri) => {
@@ -182,17 +179,22 @@ impl Reader<'_> {
                         quoted(uri)
                     )
                 };
-                let hint = vocabulary::rule(&child.name).map(|_| format!("SCXML elements are in `{SCXML_NAMESPACE}`"));
+                let hint = vocabulary::rule(&child.name, self.dialect)
+                    .map(|_| format!("SCXML elements are in `{SCXML_NAMESPACE}`"));
                 self.warning("foreign-element", child.tag, message, hint);
                 return;
             }
         }
-        let allowed: Vec<&str> = rule.allowed().collect();
+        let allowed: Vec<&str> = rule.allowed(self.dialect).collect();
         let everything = || match allowed.as_slice() {
             [] => format!("{} has no child elements", tag(element)),
             names => format!("in {} may stand {}", tag(element), list(names)),
         };
-        if vocabulary::rule(&child.name).is_some() {
+        if self.dialect == Dialect::Ors && NOT_IN_ORS.contains(&child.name.as_str()) {
+            let message = format!("{} is not supported (nor does ORS)", tag(child));
+            let hint = "it was in drafts of SCXML only: leave it out".to_owned();
+            self.error("unsupported", child.tag, message, Some(hint));
+        } else if vocabulary::rule(&child.name, self.dialect).is_some() {
             let message = format!("{} may not stand in {}", tag(child), tag(element));
             let hint = if EXECUTABLE.contains(&child.name.as_str()) && allowed.contains(&"onentry") {
                 format!(
@@ -208,7 +210,7 @@ impl Reader<'_> {
             };
             self.error("misplaced-element", child.tag, message, Some(hint));
         } else {
-            let all = RULES.iter().map(|rule| rule.name);
+            let all = vocabulary::rules(self.dialect).map(|rule| rule.name);
             let near = self.suggest(Severity::Error, &child.name, allowed.iter().copied());
             let hint = near.or_else(|| self.suggest(Severity::Error, &child.name, all));
             let message = format!("SCXML has no element {}", tag(child));

@@ -2,22 +2,36 @@
 
 use super::Reader;
 use crate::diagnostic::quoted;
-use crate::model::{Attribute, Send, Text};
+use crate::expression::string_literal;
+use crate::model::{Attribute, Dialect, Send, Text};
 use crate::xml::Element;
 use pointsman_chart::duration_ms;
 
 impl Reader<'_> {
     pub(super) fn send(&mut self, element: &Element) -> Send {
         let children = self.open(element);
-        self.exclusive(element, &["id", "idlocation"]);
+        self.exclusive(element, &["id", "sendid", "idlocation"]);
         let (content, params) = self.payload(element, &children);
+        let processor = match self.dialect {
+            Dialect::W3c => self.either(element, "type", "typeexpr"),
+            Dialect::Ors => {
+                let names = ["type", "targettype", "typeexpr", "targettypeexpr"];
+                self.first(element, &names).map(Attribute::Expr)
+            }
+        };
+        let ors = |name: &str| self.optional(element, name).filter(|_| self.dialect == Dialect::Ors);
+        let (timeout, hints) = (ors("timeout"), ors("hints"));
+        let id = element.attribute("id");
+        let id = id.or_else(|| element.attribute("sendid").filter(|_| self.dialect == Dialect::Ors));
         let send = Send {
-            event: self.either(element, "event", "eventexpr"),
-            target: self.either(element, "target", "targetexpr"),
-            processor: self.either(element, "type", "typeexpr"),
-            id: element.attribute("id").map(|attribute| attribute.value.clone()),
+            event: self.valued(element, "event", "eventexpr"),
+            target: self.valued(element, "target", "targetexpr"),
+            processor,
+            id: id.map(|attribute| attribute.value.clone()),
             idlocation: self.optional(element, "idlocation"),
-            delay: self.either(element, "delay", "delayexpr"),
+            delay: self.valued(element, "delay", "delayexpr"),
+            timeout,
+            hints,
             namelist: self.namelist(element),
             params,
             content,
@@ -48,7 +62,10 @@ impl Reader<'_> {
                 "missing-attribute",
                 element.tag,
                 message,
-                Some("write event=\"name\"".to_owned()),
+                Some(match self.dialect {
+                    Dialect::W3c => "write event=\"name\"".to_owned(),
+                    Dialect::Ors => "write event=\"'name'\"".to_owned(),
+                }),
             );
         }
         if let Some(event) = element.attribute("event").filter(|event| event.value.trim().is_empty()) {
@@ -71,17 +88,28 @@ impl Reader<'_> {
                 "internal events are raised at once; without a target the event comes back to this session".to_owned();
             self.error("delayed-internal-event", delay.name_span, message, Some(hint));
         }
-        if let Some(delay) = element
-            .attribute("delay")
-            .filter(|delay| duration_ms(&delay.value).is_none())
-        {
-            let message = format!(
-                "{} is not a delay: error.execution is raised when it is reached",
-                quoted(&delay.value)
-            );
-            let hint =
-                "write a number and a unit, such as `1.5s` or `200ms`; an expression stands in `delayexpr`".to_owned();
-            self.warning("malformed-delay", delay.span, message, Some(hint));
-        }
+        self.check_delay(element);
+    }
+
+    fn check_delay(&mut self, element: &Element) {
+        let Some(delay) = element.attribute("delay") else {
+            return;
+        };
+        let literal = match self.dialect {
+            Dialect::W3c => Some(delay.value.as_str()),
+            Dialect::Ors => string_literal(&delay.value),
+        };
+        let Some(literal) = literal.filter(|text| duration_ms(text).is_none()) else {
+            return;
+        };
+        let message = format!(
+            "{} is not a delay: error.execution is raised when it is reached",
+            quoted(literal)
+        );
+        let hint = match self.dialect {
+            Dialect::W3c => "write a number and a unit, such as `1.5s` or `200ms`; an expression stands in `delayexpr`",
+            Dialect::Ors => "write a number and a unit in quotes, such as `'1.5s'` or `'200ms'`",
+        };
+        self.warning("malformed-delay", delay.span, message, Some(hint.to_owned()));
     }
 }

@@ -3,7 +3,7 @@
 use super::{Origin, Reader, Reference, StateEntry, tag};
 use crate::diagnostic::{Severity, quoted};
 use crate::limits::MAX_STATES;
-use crate::model::{State, StateKind, Transition};
+use crate::model::{State, StateKind, StateSettings, Transition};
 use crate::xml::{Attribute, Element};
 
 impl Reader<'_> {
@@ -46,6 +46,7 @@ impl Reader<'_> {
             id,
             named: given.is_some(),
             kind,
+            settings: StateSettings::default(),
             initial: self.initial(element, &children, index),
             data: Vec::new(),
             onentry: Vec::new(),
@@ -62,6 +63,7 @@ impl Reader<'_> {
                 .extend(self.default_transition(element, &children, Origin::History(index)));
             return Some(state);
         }
+        state.settings = self.state_settings(element);
         if let Some(donedata) = self.only(&children, "donedata") {
             state.donedata = Some(self.donedata(donedata));
         }

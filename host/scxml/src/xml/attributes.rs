@@ -61,6 +61,7 @@ pub(super) fn read(
             name_span,
             value: value.into_owned(),
             span,
+            whole: false,
         });
     }
     Ok(attributes)

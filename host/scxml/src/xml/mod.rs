@@ -24,6 +24,9 @@ pub(crate) enum Namespace {
 /// Namespace of SCXML (W3C SCXML 3.2.1).
 pub(crate) const SCXML_NAMESPACE: &str = "http://www.w3.org/2005/07/scxml";
 
+/// Namespace of XInclude 1.0.
+pub(crate) const XINCLUDE_NAMESPACE: &str = "http://www.w3.org/2001/XInclude";
+
 /// What follows "www.genesyslab.com" in namespaces of functional modules; vendor documents write it with and without the scheme.
 const MODULE_NAMESPACES: [&str; 2] = ["http://www.genesyslab.com/modules/", "www.genesyslab.com/modules/"];
 
@@ -55,6 +58,8 @@ pub(crate) struct Element {
     pub children: Vec<Node>,
     /// What stands between the tags.
     pub inner: Span,
+    /// Byte after the element, in the file of its tag.
+    pub end: usize,
 }
 
 impl Element {
@@ -73,24 +78,44 @@ impl Element {
         })
     }
 
-    /// All characters directly in it, with the place of the first: the whole text where there are no child elements.
+    /// It stands for what it names (XInclude 1.0 section 3.1).
+    pub fn is_include(&self) -> bool {
+        self.is_xinclude() && self.name == "include"
+    }
+
+    /// An element of XInclude.
+    pub fn is_xinclude(&self) -> bool {
+        matches!(&self.namespace, Namespace::Other(uri) if uri == XINCLUDE_NAMESPACE)
+    }
+
+    /// All characters directly in it, with the place of the first: the whole text where there are no child elements. White
+    /// space around an included text is left out, so that the place is the one of the included text.
     pub fn characters(&self) -> (String, Span) {
-        let mut pieces = self.children.iter().filter_map(|node| match node {
-            Node::Text(characters) => Some(characters),
-            Node::Element(_) => None,
-        });
-        let Some(first) = pieces.next() else {
-            return (
+        let mut pieces: Vec<&Characters> = self.texts().collect();
+        if pieces.iter().any(|piece| piece.span.file != self.inner.file) {
+            let blank = |piece: &&&Characters| piece.span.file == self.inner.file && piece.text.trim().is_empty();
+            let leading = pieces.iter().take_while(blank).count();
+            pieces.drain(..leading);
+            let trailing = pieces.iter().rev().take_while(blank).count();
+            pieces.truncate(pieces.len() - trailing);
+        }
+        match pieces.as_slice() {
+            [] => (
                 String::new(),
                 Span {
                     end: self.inner.start,
                     ..self.inner
                 },
-            );
-        };
-        let mut text = first.text.clone();
-        pieces.for_each(|piece| text.push_str(&piece.text));
-        (text, first.span)
+            ),
+            [first, ..] => (pieces.iter().map(|piece| piece.text.as_str()).collect(), first.span),
+        }
+    }
+
+    fn texts(&self) -> impl Iterator<Item = &Characters> {
+        self.children.iter().filter_map(|node| match node {
+            Node::Text(characters) => Some(characters),
+            Node::Element(_) => None,
+        })
     }
 }
 
@@ -107,6 +132,8 @@ pub(crate) struct Attribute {
     pub value: String,
     /// Where the value stands, without the quotes.
     pub span: Span,
+    /// The prefix of an included text has been put into the value: names in it are whole.
+    pub whole: bool,
 }
 
 impl Attribute {

@@ -75,6 +75,7 @@ impl Parser<'_> {
                     .pop()
                     .expect("quick-xml answers an end tag only to a start tag");
                 element.inner.end = span.start;
+                element.end = span.end;
                 self.close(element);
             }
             Event::Text(text) => self.characters(&text.xml10_content(), span)?,
@@ -155,6 +156,7 @@ impl Parser<'_> {
             attributes,
             children: Vec::new(),
             inner,
+            end: span.end,
         })
     }
 

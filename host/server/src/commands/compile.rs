@@ -27,6 +27,9 @@ pub(crate) struct Compile {
     /// Where to write the component [default: FILE with the extension .wasm, or .component.wasm for a module]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Folder of the whole project, where documents name files outside of their own [default: the document's folder]
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
     /// Bring the engine along
     #[arg(long)]
     standalone: bool,
@@ -66,7 +69,7 @@ impl Compile {
     }
 
     fn document(&self) -> Result<(Vec<u8>, String), Failure> {
-        let document = Document::read(&self.file)?;
+        let document = Document::read(&self.file, self.root.as_deref())?;
         let compiler = engine::compiler()?;
         let form = if self.standalone { Form::Standalone } else { Form::Image };
         let compiled = progress::during("compiling", || compiler.compile(&document.model, form));

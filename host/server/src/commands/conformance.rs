@@ -16,7 +16,8 @@ Examples:
   pointsman conformance ../shared/w3c-irp --only 144 --only 403
   pointsman conformance ../shared/w3c-irp --table w3c.md
 
-Exit code: 1 when a test fails. Tests that a person has to judge, and those of other datamodels, are listed and not run.")]
+Exit code: 1 when a test fails. Tests that a person is to judge are judged by what that person would look for; those of other
+datamodels are listed and not run.")]
 pub(crate) struct Conformance {
     /// The suite: a folder with its index.json
     folder: PathBuf,

@@ -26,6 +26,9 @@ Examples:
 pub(crate) struct Deploy {
     /// The document (.scxml), component or SDK module (.wasm)
     file: PathBuf,
+    /// Folder of the whole project, where documents name files outside of their own [default: the document's folder]
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
     /// Whose strategy it is
     #[arg(long, value_name = "TENANT")]
     tenant: TenantName,
@@ -106,13 +109,14 @@ impl Deploy {
             };
             return Ok(Upload::Component(component));
         }
-        let document = Document::read(&self.file)?;
+        let document = Document::read(&self.file, self.root.as_deref())?;
         let files = document.shown_files();
         if !document.warnings.is_empty() {
             eprintln!("{}", render(&document.warnings, &files));
         }
         let request = DeployRequest {
             document: document.text,
+            path: self.root.is_some().then_some(document.name),
             files: document.files,
             note: self.note.clone(),
             activate: !self.no_activate,

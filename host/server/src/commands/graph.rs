@@ -24,6 +24,9 @@ states: each begins a new line, and a comma stands between the events of one.")]
 pub(crate) struct Graph {
     /// The document (.scxml)
     file: PathBuf,
+    /// Folder of the whole project, where documents name files outside of their own [default: the document's folder]
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
     /// Where to write the drawing; `-` is the standard output [default: FILE with the extension .svg]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -38,7 +41,7 @@ impl Graph {
             )));
         }
         // What a document names does not change its states.
-        let document = Document::read_despite_missing(&self.file)?;
+        let document = Document::read_despite_missing(&self.file, self.root.as_deref())?;
         let svg = progress::during("drawing", || pointsman_graph::draw(&document.model));
         let output = self.output.unwrap_or_else(|| self.file.with_extension("svg"));
         if output == Path::new("-") {

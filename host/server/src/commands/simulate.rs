@@ -22,7 +22,7 @@ A file of events has one JSON object on each line:
   {\"advance\": \"20s\"}
 
 A test file says what is expected as well:
-  strategy = \"route.scxml\"
+  strategy = \"route.scxml\"                  (and root = \"..\" where its project's folder is another)
   [[case]]
   name = \"nobody is free\"
   [[case.step]]
@@ -41,6 +41,9 @@ Exit code: 1 when something is not as expected, or the session failed.")]
 pub(crate) struct Simulate {
     /// A document (.scxml), a component (.wasm) or a test file (.toml)
     file: PathBuf,
+    /// Folder of the whole project, where documents name files outside of their own [default: the document's folder]
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
     /// What happens: JSON lines
     #[arg(long, value_name = "FILE")]
     events: Option<PathBuf>,
@@ -74,7 +77,10 @@ impl Simulate {
         if let Some(name) = &self.case {
             file = file.only(name)?;
         }
-        run(&file.strategy, |simulator, program| simulator.test(program, &file))
+        let root = self.root.as_deref().or(file.root.as_deref());
+        run(&file.strategy, root, |simulator, program| {
+            simulator.test(program, &file)
+        })
     }
 
     fn events(&self) -> Result<Report, Failure> {
@@ -90,7 +96,7 @@ impl Simulate {
             steps,
             ..Case::default()
         };
-        run(&self.file, |simulator, program| Report {
+        run(&self.file, self.root.as_deref(), |simulator, program| Report {
             cases: vec![simulator.run(program, &case, &Data::default())],
         })
     }
@@ -98,10 +104,11 @@ impl Simulate {
 
 fn run(
     strategy: &Path,
+    root: Option<&Path>,
     work: impl FnOnce(&Simulator, &pointsman_simulate::Program) -> Report,
 ) -> Result<Report, Failure> {
     let simulator = Simulator::new(engine::sandbox()?);
-    let program = progress::during("loading the strategy", || simulator.load(strategy))?;
+    let program = progress::during("loading the strategy", || simulator.load(strategy, root))?;
     if !program.warnings.is_empty() {
         eprintln!("{}", program.warnings);
     }

@@ -12,3 +12,4 @@ mod node;
 mod torture;
 mod undecided;
 mod walk;
+mod web;

@@ -17,6 +17,7 @@
 //! ## Time
 //! A step's time is that of its event's arrival, but never earlier than that of the step before. Delays count from it.
 
+pub mod basic_http;
 mod queue;
 pub mod replay;
 mod routing;

@@ -1,5 +1,6 @@
 //! Where a `send` goes (W3C SCXML 6.2 and C.1), and the error events of commands that cannot be carried out.
 
+use super::basic_http::is_basic_http;
 use pointsman_contract::{Command, Event, EventKind, MAX_EVENT_DATA, SCXML_PROCESSOR, Send, SessionId};
 
 /// What precedes a session id in a target (W3C SCXML C.1).
@@ -12,10 +13,21 @@ pub(super) enum Route {
     Own,
     /// The session's own internal queue (`#_internal`).
     Internal,
+    /// The session's own external queue, as a message of the Basic HTTP processor.
+    Looped,
     /// Another session.
     Session(SessionId),
     /// Another I/O processor, or a parent or child: whoever performs commands.
     Performer,
+}
+
+/// Why a `send` goes nowhere (W3C SCXML 6.2.4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Lost {
+    /// It cannot be carried out: `error.execution`.
+    Execution(String),
+    /// There is nobody to be reached: `error.communication`.
+    Communication(String),
 }
 
 /// Address of a session for the SCXML I/O processor.
@@ -28,13 +40,23 @@ pub(crate) fn is_scxml(processor: Option<&str>) -> bool {
     processor.is_none_or(|p| p == SCXML_PROCESSOR || p == "scxml")
 }
 
-/// Decides where a `send` of `session` goes, or names the error of a target that cannot be one.
-pub(super) fn route(session: SessionId, send: &Send) -> Result<Route, String> {
+/// Decides where a `send` of `session` goes, or names the error of a target that cannot be one. `location`: where the Basic
+/// HTTP processor reaches the session.
+pub(super) fn route(session: SessionId, location: Option<&str>, send: &Send) -> Result<Route, Lost> {
     if send.data.as_ref().is_some_and(|d| d.len() > MAX_EVENT_DATA) {
-        return Err(format!(
+        return Err(Lost::Execution(format!(
             "the data of `{}` has more than {MAX_EVENT_DATA} bytes",
             send.event
-        ));
+        )));
+    }
+    if is_basic_http(send.processor.as_deref()) {
+        return match send.target.as_deref() {
+            None => Err(Lost::Communication(
+                "a send of the Basic HTTP processor needs a target".to_owned(),
+            )),
+            own if own == location => Ok(Route::Looped),
+            _ => Ok(Route::Performer),
+        };
     }
     if !is_scxml(send.processor.as_deref()) {
         return Ok(Route::Performer);
@@ -51,7 +73,9 @@ pub(super) fn route(session: SessionId, send: &Send) -> Result<Route, String> {
             None => match target.parse() {
                 Ok(id) => Ok(to(id)),
                 Err(_) if target.starts_with("#_") => Ok(Route::Performer),
-                Err(_) => Err(format!("`{target}` is no target of the SCXML I/O processor")),
+                Err(_) => Err(Lost::Execution(format!(
+                    "`{target}` is no target of the SCXML I/O processor"
+                ))),
             },
         },
     }
@@ -63,10 +87,12 @@ pub(crate) fn event_of(from: SessionId, send: &Send) -> Event {
         name: send.event.clone(),
         kind: EventKind::External,
         data: send.data.clone(),
+        xml: send.xml,
         sendid: send.id.clone(),
         origin: Some(address(from)),
         origintype: Some(SCXML_PROCESSOR.to_owned()),
         invokeid: None,
+        raw: None,
     }
 }
 
@@ -94,12 +120,29 @@ pub(super) fn refusal(command: &Command, message: &str) -> Option<Event> {
     }
 }
 
-/// The error event of a `send` that cannot be carried out at all (W3C SCXML 6.2.4).
-pub(super) fn not_executable(send: &Send, message: &str) -> Event {
+/// What a session hears of a `cancel` that it wants to hear of: ORS's names.
+pub(super) fn cancel_report(sendid: &str, successful: bool) -> Event {
+    let name = if successful {
+        "cancel.successful"
+    } else {
+        "error.notallowed"
+    };
+    Event {
+        sendid: Some(sendid.to_owned()),
+        ..Event::platform(name, Some(serde_json::json!({ "sendid": sendid }).to_string()))
+    }
+}
+
+/// The error event of a `send` that goes nowhere.
+pub(super) fn lost(send: &Send, lost: &Lost) -> Event {
+    let (name, message) = match lost {
+        Lost::Execution(message) => ("error.execution", message),
+        Lost::Communication(message) => ("error.communication", message),
+    };
     let data = serde_json::json!({ "message": message }).to_string();
     Event {
         sendid: send.id.clone(),
-        ..Event::platform("error.execution", Some(data))
+        ..Event::platform(name, Some(data))
     }
 }
 
@@ -114,6 +157,7 @@ mod tests {
             target: target.map(Into::into),
             processor: processor.map(Into::into),
             data: None,
+            xml: false,
             delay_ms: 0,
         }
     }
@@ -133,16 +177,22 @@ mod tests {
         for (target, expected) in cases {
             for processor in [None, Some(SCXML_PROCESSOR), Some("scxml")] {
                 assert_eq!(
-                    route(me, &send(target.as_deref(), processor)),
+                    route(me, None, &send(target.as_deref(), processor)),
                     Ok(expected),
                     "{target:?}"
                 );
             }
         }
-        assert!(route(me, &send(Some("baz"), None)).is_err());
-        assert_eq!(
-            route(me, &send(Some("http://x"), Some("basichttp"))),
-            Ok(Route::Performer)
-        );
+        assert!(matches!(
+            route(me, None, &send(Some("baz"), None)),
+            Err(Lost::Execution(_))
+        ));
+        let http = |target, location| route(me, location, &send(target, Some("basichttp")));
+        assert_eq!(http(Some("http://x"), None), Ok(Route::Performer));
+        assert_eq!(http(Some("http://x"), Some("http://me")), Ok(Route::Performer));
+        assert_eq!(http(Some("http://me"), Some("http://me")), Ok(Route::Looped));
+        for location in [None, Some("http://me")] {
+            assert!(matches!(http(None, location), Err(Lost::Communication(_))));
+        }
     }
 }

@@ -1,14 +1,14 @@
 //! The state machine.
 
 use super::{
-    Answer, Call, Failed, Input, Options, Output, Rejected, StepOutcome, TimerId,
+    Answer, Call, Failed, Input, Options, Output, Rejected, StepOutcome, TimerId, basic_http,
     queue::{Queue, Waiting},
-    routing::{self, Route},
+    routing::{self, Lost, Route},
     seed_of,
 };
 use pointsman_contract::{
-    CANCEL_EVENT, Command, CommandId, Digest, Ended, Event, EventKind, Failure, FailureCode, Moment, Send, Seq,
-    SessionId, StartInfo, Step,
+    BASIC_HTTP_PROCESSOR, CANCEL_EVENT, Command, CommandId, Digest, Ended, Event, EventKind, Failure, FailureCode,
+    Moment, Send, Seq, SessionId, StartInfo, Step,
 };
 use pointsman_store::{Cause, Outcome, Record, SessionStarted, Via};
 use sha2::{Digest as _, Sha256};
@@ -24,6 +24,8 @@ pub struct Session {
     options: Options,
     phase: Phase,
     seed: u64,
+    /// Where the Basic HTTP processor reaches it.
+    location: Option<Box<str>>,
     /// Last position handed over for appending, and last one acknowledged.
     appended: Seq,
     acknowledged: Seq,
@@ -63,6 +65,7 @@ impl Session {
             id,
             options,
             seed: started.seed,
+            location: location(&started.io_processors),
             now_ms: started.started_ms,
             phase: Phase::New(Box::new(started)),
             appended: Seq(0),
@@ -220,16 +223,20 @@ impl Session {
             send_id: send.id.clone(),
             at_ms,
         });
-        let waiting = || Waiting {
+        let waiting = |event| Waiting {
             seq,
             at_ms,
-            event: routing::event_of(self.id, &send),
+            event,
             outside: false,
             at_once: false,
         };
         match route {
-            Route::Own => self.queue.push(waiting()),
-            Route::Internal => self.queue.push_raised(waiting()),
+            Route::Own => self.queue.push(waiting(routing::event_of(self.id, &send))),
+            Route::Internal => self.queue.push_raised(waiting(routing::event_of(self.id, &send))),
+            Route::Looped => match looped(&send) {
+                (event, Via::Own) => self.queue.push(waiting(event)),
+                (error, _) => self.queue.push_raised(waiting(error)),
+            },
             Route::Session(_) | Route::Performer => {
                 let effect = self.effect(cause, send, route);
                 self.held.push_back((seq, effect));
@@ -279,21 +286,26 @@ impl Session {
         match command {
             Command::Raise(_) if ends => {}
             Command::Raise(event) => self.receive(event, self.now_ms, Via::Raised),
-            Command::Cancel(send_id) => {
+            Command::Cancel(cancel) => {
                 let matching: Vec<Cause> = self
                     .timers
                     .iter()
-                    .filter(|(_, (send, _))| send.id.as_ref() == Some(&send_id))
+                    .filter(|(_, (send, _))| send.id.as_ref() == Some(&cancel.sendid))
                     .map(|(cause, _)| *cause)
                     .collect();
+                let successful = !matching.is_empty();
                 for cause in matching {
                     self.timers.remove(&cause);
                     self.held.push_back((leave, Output::CancelTimer(TimerId::Send(cause))));
                 }
+                if cancel.report && !ends {
+                    let report = routing::cancel_report(&cancel.sendid, successful);
+                    self.receive(report, self.now_ms, Via::Own);
+                }
             }
-            Command::Send(send) => match routing::route(self.id, &send) {
+            Command::Send(send) => match routing::route(self.id, self.location.as_deref(), &send) {
                 Err(_) if ends => {}
-                Err(message) => self.receive(routing::not_executable(&send, &message), self.now_ms, Via::Raised),
+                Err(lost) => self.receive(routing::lost(&send, &lost), self.now_ms, Via::Raised),
                 Ok(_) if send.delay_ms > 0 && ends => {}
                 Ok(route) if send.delay_ms > 0 => {
                     let at_ms = self.now_ms.saturating_add(send.delay_ms);
@@ -301,9 +313,13 @@ impl Session {
                     self.held
                         .push_back((leave, Output::SetTimer(TimerId::Send(cause), at_ms)));
                 }
-                Ok(Route::Own | Route::Internal) if ends => {}
+                Ok(Route::Own | Route::Internal | Route::Looped) if ends => {}
                 Ok(Route::Own) => self.receive(routing::event_of(self.id, &send), self.now_ms, Via::Own),
                 Ok(Route::Internal) => self.receive(routing::event_of(self.id, &send), self.now_ms, Via::Raised),
+                Ok(Route::Looped) => {
+                    let (event, via) = looped(&send);
+                    self.receive(event, self.now_ms, via);
+                }
                 Ok(route) => {
                     let effect = self.effect(cause, send, route);
                     self.held.push_back((leave, effect));
@@ -486,6 +502,23 @@ impl Session {
             let moment = self.moment(seq, at_ms);
             out.push(Output::Run(Call::Handle(moment, event)));
         }
+    }
+}
+
+/// The session's own location in `_ioprocessors`.
+fn location(io_processors: &str) -> Option<Box<str>> {
+    let all: serde_json::Value = serde_json::from_str(io_processors).ok()?;
+    Some(all.get(BASIC_HTTP_PROCESSOR)?.get("location")?.as_str()?.into())
+}
+
+/// The event that a message to oneself becomes, or the error event; and which of them it is.
+fn looped(send: &Send) -> (Event, Via) {
+    match basic_http::looped(send) {
+        Ok(event) => (event, Via::Own),
+        Err(error) => (
+            routing::lost(send, &Lost::Communication(error.to_string())),
+            Via::Raised,
+        ),
     }
 }
 

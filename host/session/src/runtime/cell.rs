@@ -14,7 +14,7 @@ use crate::core::{
     Call, Failed, Input, Output, Rejected, SESSION_PREFIX, Session, StepOutcome, address, event_of, is_scxml,
 };
 use pointsman_contract::{
-    Command, CommandId, Ended, Epoch, Event, EventKind, Failure, FailureCode, Inspection, Invoke, LogEntry,
+    Cancel, Command, CommandId, Ended, Epoch, Event, EventKind, Failure, FailureCode, Inspection, Invoke, LogEntry,
     SCXML_PROCESSOR, Step, TraceEntry,
 };
 use pointsman_store::{Append, AppendError, Appended, Parent};
@@ -38,10 +38,16 @@ const BUDGET: usize = 96;
 /// Epoch of a session that has had no other owner.
 const FIRST_EPOCH: Epoch = Epoch(1);
 
+/// Where a session runs, and how much of what may wait for it.
+pub(super) struct Bounds {
+    pub lane: usize,
+    pub max_waiting: usize,
+}
+
 pub(super) struct Cell {
     pub info: Info,
     pub of_tenant: Arc<OfTenant>,
-    lane: usize,
+    bounds: Bounds,
     mailbox: Mutex<Mailbox>,
     /// Locked by the job, of which there is one at a time.
     work: Mutex<Work>,
@@ -85,7 +91,7 @@ struct Work {
 }
 
 impl Cell {
-    pub fn new(info: Info, core: Session, program: Arc<dyn Program>, of_tenant: Arc<OfTenant>, lane: usize) -> Self {
+    pub fn new(info: Info, core: Session, program: Arc<dyn Program>, of_tenant: Arc<OfTenant>, bounds: Bounds) -> Self {
         let work = Work {
             core,
             program: Some(program),
@@ -100,7 +106,7 @@ impl Cell {
         Cell {
             info,
             of_tenant,
-            lane,
+            bounds,
             mailbox: Mutex::default(),
             work: Mutex::new(work),
             status: Mutex::default(),
@@ -123,7 +129,7 @@ impl Cell {
             return Err(self.ended_error());
         }
         let reserved = importance == Importance::Reserved;
-        let limit = runtime.options.session.max_waiting + if reserved { RESERVED_EVENTS } else { 0 };
+        let limit = self.bounds.max_waiting + if reserved { RESERVED_EVENTS } else { 0 };
         if mailbox.events + mailbox.in_core >= limit {
             count(&runtime.counters.queue_full);
             return Err(Error::QueueFull {
@@ -202,7 +208,7 @@ impl Cell {
             runtime
                 .services
                 .executor
-                .run(self.lane, Box::new(move || cell.job(&runtime_of_job)))?;
+                .run(self.bounds.lane, Box::new(move || cell.job(&runtime_of_job)))?;
             mailbox.scheduled = true;
         }
         Ok(())
@@ -633,7 +639,7 @@ fn what(command: &Command) -> String {
         ),
         Command::Request(request) => format!("`{}.{}`", request.module, request.action),
         Command::Invoke(invoke) => format!("invoke `{}`", invoke.id),
-        Command::Cancel(id) | Command::CancelInvoke(id) => format!("cancel `{id}`"),
+        Command::Cancel(Cancel { sendid: id, .. }) | Command::CancelInvoke(id) => format!("cancel `{id}`"),
         Command::Raise(event) => format!("raise `{}`", event.name),
     }
 }

@@ -40,8 +40,9 @@ pub struct Counters {
 }
 
 /// Every failure code, in the order in which [`Counters::failed`] counts them.
-pub const FAILURES: [FailureCode; 9] = [
+pub const FAILURES: [FailureCode; 10] = [
     FailureCode::MicrostepLimit,
+    FailureCode::StateEntryLimit,
     FailureCode::QueueLimit,
     FailureCode::OutOfMemory,
     FailureCode::LogLimit,

@@ -35,7 +35,7 @@ pub use recorder::MAX_READS;
 pub use traits::{Busy, Clock, Commands, Executor, HostData, Job, Program, Reads, Refused, Strategy, SystemClock};
 
 use crate::core::{self, Input, Session};
-use cell::Cell;
+use cell::{Bounds, Cell};
 use children::Reached;
 use counters::count;
 use pointsman_contract::{
@@ -201,11 +201,23 @@ impl Runtime {
         Ok(Runtime(inner))
     }
 
+    /// An id for a session that is to be started later.
+    pub fn new_id(&self) -> Result<SessionId, Error> {
+        let mut random = [0; 20];
+        getrandom::fill(&mut random).map_err(|e| Error::Random(e.to_string()))?;
+        Ok(SessionId::from_random(random))
+    }
+
     /// Starts a session. It lives from here on; whether its strategy could begin is seen in its end. One that is invoked is
     /// only started while its invocation lasts.
     pub fn start(&self, request: StartRequest) -> Result<SessionId, Error> {
+        self.start_as(self.new_id()?, request)
+    }
+
+    /// The same, under an id that [`Runtime::new_id`] gave. An id names one session: it is used once.
+    pub fn start_as(&self, id: SessionId, request: StartRequest) -> Result<SessionId, Error> {
         let Some(invocation) = request.invocation.clone() else {
-            return self.begin(request, None);
+            return self.begin(id, request, None);
         };
         let over = || Error::InvocationOver {
             session: invocation.session,
@@ -222,7 +234,7 @@ impl Runtime {
             invoke: invocation.invoke.clone(),
             depth: cell.info.parent.as_ref().map_or(1, |above| above.depth + 1),
         };
-        let child = self.begin(request, Some(parent))?;
+        let child = self.begin(id, request, Some(parent))?;
         children.found(invocation.command);
         for event in children.arrive(&invocation.invoke, child) {
             // An event for a session that is over already is as one that came a moment later.
@@ -262,16 +274,14 @@ impl Runtime {
         }
     }
 
-    fn begin(&self, request: StartRequest, parent: Option<Parent>) -> Result<SessionId, Error> {
+    fn begin(&self, id: SessionId, request: StartRequest, parent: Option<Parent>) -> Result<SessionId, Error> {
         let inner = &self.0;
         if inner.draining.load(Ordering::Acquire) {
             return Err(Error::Draining);
         }
-        let mut random = [0; 28];
-        getrandom::fill(&mut random).map_err(|e| Error::Random(e.to_string()))?;
-        let (for_id, for_seed) = random.split_at(20);
-        let id = SessionId::from_random(for_id.try_into().expect("split at 20"));
-        let seed = u64::from_le_bytes(for_seed.try_into().expect("28 less 20 is 8"));
+        let mut seed = [0; 8];
+        getrandom::fill(&mut seed).map_err(|e| Error::Random(e.to_string()))?;
+        let seed = u64::from_le_bytes(seed);
 
         let Options {
             max_live,
@@ -295,13 +305,23 @@ impl Runtime {
             invocation: _,
         } = request;
         let started_ms = inner.now_ms();
+        let settings = program.settings();
+        let of_host = &inner.options.session;
+        let max_waiting = settings
+            .max_waiting
+            .map_or(of_host.max_waiting, |own| own.min(of_host.max_waiting));
+        let max_age_ms = match (settings.max_age_ms, of_host.max_age_ms) {
+            (Some(own), 0) => own,
+            (Some(own), longest) => own.min(longest),
+            (None, longest) => longest,
+        };
         let started = SessionStarted {
             component,
             tenant: tenant.clone(),
             strategy: strategy.clone(),
             version,
             params,
-            io_processors: io_processors(id),
+            io_processors: io_processors(id, inner.services.commands.processors(id)),
             seed,
             started_ms,
             origin: origin.clone(),
@@ -322,13 +342,20 @@ impl Runtime {
             core::Options {
                 trace,
                 // The mailbox keeps the limit for ordinary events; the core must have room for the others as well.
-                max_waiting: inner.options.session.max_waiting + RESERVED_EVENTS,
+                max_waiting: max_waiting + RESERVED_EVENTS,
+                max_age_ms,
                 ..inner.options.session
             },
             started,
         );
         let lane = (id.hash() % lanes as u64) as usize;
-        let cell = Arc::new(Cell::new(info, session, program, of_tenant, lane));
+        let cell = Arc::new(Cell::new(
+            info,
+            session,
+            program,
+            of_tenant,
+            Bounds { lane, max_waiting },
+        ));
         // Findable before it runs: its first commands may be answered at once.
         inner.table.insert(cell.clone());
         inner.counters.live.fetch_add(1, Ordering::Relaxed);
@@ -579,8 +606,10 @@ impl Acknowledge for Acknowledgements {
     }
 }
 
-/// `_ioprocessors` (W3C SCXML 5.10): the SCXML processor under its URI and its short name.
-fn io_processors(session: SessionId) -> String {
-    let location = serde_json::json!({ "location": core::address(session) });
-    serde_json::json!({ SCXML_PROCESSOR: location, "scxml": location }).to_string()
+/// `_ioprocessors` (W3C SCXML 5.10): the SCXML processor under its URI and its short name, and those of the performer.
+fn io_processors(session: SessionId, others: Vec<(&'static str, String)>) -> String {
+    let own = [SCXML_PROCESSOR, "scxml"].map(|name| (name, core::address(session)));
+    let all = own.into_iter().chain(others);
+    let all = all.map(|(name, at)| (name.to_owned(), serde_json::json!({ "location": at })));
+    serde_json::Value::Object(all.collect()).to_string()
 }

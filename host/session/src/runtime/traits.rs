@@ -1,7 +1,9 @@
 //! What the runtime is given: somebody to run strategies, threads, data, and somebody to carry out commands.
 
 use super::Info;
-use pointsman_contract::{Command, CommandId, Ended, Event, Failure, Inspection, Moment, StartInfo, Step};
+use pointsman_contract::{
+    Command, CommandId, Ended, Event, Failure, Inspection, Moment, SessionId, Settings, StartInfo, Step,
+};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Where a strategy's reads of host data (`host.read`) are answered during a call.
@@ -25,6 +27,11 @@ pub trait Strategy: Send {
 pub trait Program: Send + Sync {
     /// Makes the instance of a new session. Called on the session's lane.
     fn instantiate(&self, info: &Info) -> Result<Box<dyn Strategy>, Failure>;
+
+    /// What its document settles for its sessions.
+    fn settings(&self) -> Settings {
+        Settings::default()
+    }
 }
 
 /// Work for an executor's thread.
@@ -67,6 +74,13 @@ pub trait Commands: Send + Sync {
     /// A session is over; a call that still waits for it is now its link's to deal with.
     fn ended(&self, session: &Info, ended: &Ended) {
         let _nothing_to_do = (session, ended);
+    }
+
+    /// I/O processors that this performer serves, by type URI or short name, and where they reach a session: `_ioprocessors`
+    /// besides the SCXML processor.
+    fn processors(&self, session: SessionId) -> Vec<(&'static str, String)> {
+        let _nobody = session;
+        Vec::new()
     }
 }
 

@@ -4,7 +4,7 @@
 
 use pointsman_contract::{
     Command, CommandId, Digest, Done, Ended, Event, Failure, FailureCode, Inspection, LogEntry, Moment,
-    Send as SendCommand, SessionId, StartInfo, Step, TraceEntry,
+    Send as SendCommand, SessionId, Settings, StartInfo, Step, TraceEntry,
 };
 use pointsman_session::runtime::{
     Busy, Clock, Commands, Executor, HostData, Info, Job, Options, Program, Reads, Refused, Runtime, Services,
@@ -113,6 +113,7 @@ pub struct Script {
     pub gate: Option<Arc<Mutex<()>>>,
     pub fail_to_start: bool,
     pub moments: Arc<Mutex<Vec<Moment>>>,
+    pub settings: Settings,
 }
 
 struct Instance {
@@ -139,6 +140,10 @@ impl Program for Script {
             events: 0,
         }))
     }
+
+    fn settings(&self) -> Settings {
+        self.settings.clone()
+    }
 }
 
 impl Drop for Instance {
@@ -154,6 +159,7 @@ pub fn send(event: &str, id: &str, target: Option<String>, delay_ms: u64) -> Com
         target,
         processor: None,
         data: None,
+        xml: false,
         delay_ms,
     })
 }

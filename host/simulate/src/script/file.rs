@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 ///
 /// ```toml
 /// strategy = "queue-overflow.scxml"     # or a component; relative to this file
+/// root = ".."                           # of the strategy's project; its own folder unless given
 ///
 /// [read.list]                           # what host.read answers: source -> key -> value; none unless given
 /// "vip/5551000" = { tier = "gold" }
@@ -44,6 +45,8 @@ pub struct TestFile {
     pub path: PathBuf,
     /// The document or component, as a path that can be opened.
     pub strategy: PathBuf,
+    /// Below which it names files; `None`: its own folder.
+    pub root: Option<PathBuf>,
     /// What `host.read` answers.
     pub data: Data,
     /// In order.
@@ -92,9 +95,12 @@ impl TestFile {
             .read
             .into_iter()
             .map(|(source, keys)| (source, keys.into_iter().map(|(key, json)| (key, json.0)).collect()));
+        let folder = path.parent().unwrap_or_else(|| Path::new(""));
+        let beside = |other: &Path| folder.join(other);
         Ok(TestFile {
             path: path.to_owned(),
-            strategy: path.parent().unwrap_or_else(|| Path::new("")).join(file.strategy),
+            strategy: beside(&file.strategy),
+            root: file.root.as_deref().map(beside),
             data: Data(data.collect()),
             cases: file.cases,
         })
@@ -105,6 +111,7 @@ impl TestFile {
 #[serde(deny_unknown_fields)]
 struct WrittenFile {
     strategy: PathBuf,
+    root: Option<PathBuf>,
     #[serde(default)]
     read: BTreeMap<String, BTreeMap<String, Json>>,
     #[serde(rename = "case")]

@@ -2,7 +2,9 @@
 
 use super::{NORTH, SOUTH, session_of, tenant};
 use axum::body::Bytes;
-use pointsman_api::backend::{self, Answer, Deployment, Error, ExternalEvent, Filter, Reply, Start, Termination};
+use pointsman_api::backend::{
+    self, Answer, Deployment, Error, ExternalEvent, Filter, Message, Reply, Start, Termination,
+};
 use pointsman_api::types::{
     Deployed, Health, Kind, Listing, LogLine, Page, Session, SessionState, Source, Strategy, StrategyName,
     StrategyVersion, Tenant, TenantName, Version,
@@ -10,6 +12,9 @@ use pointsman_api::types::{
 use pointsman_contract::{Digest, Inspection, SessionId};
 use serde_json::Value;
 use std::sync::Mutex;
+
+/// The token of every session's location.
+pub const TOKEN: &str = "open-sesame";
 
 /// What the fake does instead of answering.
 #[derive(Clone, Default)]
@@ -25,6 +30,7 @@ pub enum Mood {
 pub enum Asked {
     Start(Start),
     Send(SessionId, ExternalEvent),
+    Message(SessionId, Message),
     Request(SessionId, ExternalEvent),
     Terminate(SessionId, Termination),
     List(Filter, Page),
@@ -183,6 +189,19 @@ impl backend::Sessions for Fake {
 
     fn send(&self, id: SessionId, event: ExternalEvent) -> Answer<'_, ()> {
         self.answer(Asked::Send(id, event), Ok(()))
+    }
+
+    fn located<'a>(&'a self, id: SessionId, token: &'a str) -> Answer<'a, TenantName> {
+        Box::pin(async move {
+            match token {
+                TOKEN => self.tenant_of(id).await,
+                _ => Err(Error::NoSuchSession(id)),
+            }
+        })
+    }
+
+    fn message(&self, id: SessionId, message: Message) -> Answer<'_, ()> {
+        self.answer(Asked::Message(id, message), Ok(()))
     }
 
     fn request(&self, id: SessionId, event: ExternalEvent) -> Answer<'_, Reply> {

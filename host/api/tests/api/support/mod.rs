@@ -2,7 +2,7 @@
 
 mod fake;
 
-pub use fake::{Asked, Fake, Mood};
+pub use fake::{Asked, Fake, Mood, TOKEN};
 
 use axum::body::Body;
 use axum::extract::ConnectInfo;
@@ -227,6 +227,7 @@ impl Api {
 pub fn document(text: &str) -> Artifact {
     Artifact::Document {
         text: text.into(),
+        path: None,
         files: Default::default(),
     }
 }

@@ -134,7 +134,7 @@ impl<'d> Executor<'d> {
 
     pub(super) fn simple(&mut self, operation: &'d Operation) -> Result<Result<(), Thrown>, Limit> {
         let outcome = match operation {
-            Operation::Raise(event) => {
+            Operation::Raise { event, .. } => {
                 self.enqueue(event.clone(), None)?;
                 Ok(())
             }

@@ -23,6 +23,7 @@ use std::path::{Path, PathBuf};
 Examples:
   pointsman check route.scxml
   pointsman check strategies/*/*.scxml
+  pointsman check --root . src-gen/*.scxml           documents that name ../include/common.js
   pointsman check --format json route.scxml | jq .message
   pointsman check --format sarif strategies/*/*.scxml > findings.sarif
 
@@ -32,6 +33,9 @@ Lints:
   event-not-handled       an event is raised, or sent to the session itself, and nothing waits for it
   wait-without-timeout    a call waits for an event from outside, and no timer ends the wait
   session-outlives-call   the call ends, and the session does not hear of it
+  unknown-action          a functional module has no such action
+  unserved-action         no link of this version serves an action, so its error event is raised
+  unquoted-literal        an expression names a variable that nothing declares: quotes were forgotten
 
 Where a lint is wrong about what you mean, say so directly before the element, or before <scxml> for
 the whole document:
@@ -43,6 +47,9 @@ pub(crate) struct Check {
     /// Documents (.scxml) and components (.wasm)
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
+    /// Folder of the whole project, where documents name files outside of their own [default: the document's folder]
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
     /// The shape of the findings
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -67,7 +74,7 @@ impl Check {
         let mut refused = false;
         let mut kept = Vec::new();
         for path in &self.files {
-            let findings = findings(&simulator, &compiler, path)?;
+            let findings = findings(&simulator, &compiler, path, self.root.as_deref())?;
             refused |= findings.refused();
             match self.format {
                 Format::Text => findings.text(path)?,
@@ -90,25 +97,25 @@ struct Findings {
     omitted: usize,
 }
 
-fn findings(simulator: &Simulator, compiler: &Compiler, path: &Path) -> Result<Findings, Failure> {
+fn findings(simulator: &Simulator, compiler: &Compiler, path: &Path, root: Option<&Path>) -> Result<Findings, Failure> {
     let bytes = read_file(path)?;
     if bytes.starts_with(b"\0asm") {
-        simulator.load_bytes(path, bytes)?;
+        simulator.load_bytes(path, root, bytes)?;
         return Ok(Findings {
             diagnostics: Vec::new(),
             files: Vec::new(),
             omitted: 0,
         });
     }
-    match document(compiler, path) {
+    match document(compiler, path, root) {
         Ok(findings) => Ok(findings),
-        Err(Error::Document(errors)) => Ok(refused(compiler, path, errors)),
+        Err(Error::Document(errors)) => Ok(refused(compiler, path, root, errors)),
         Err(other) => Err(other.into()),
     }
 }
 
-fn document(compiler: &Compiler, path: &Path) -> Result<Findings, Error> {
-    let document = Document::read(path)?;
+fn document(compiler: &Compiler, path: &Path, root: Option<&Path>) -> Result<Findings, Error> {
+    let document = Document::read(path, root)?;
     let compiled = compiler.compile(&document.model, Form::Image);
     let compiled = compiled.map_err(|error| document.compile_error(path, error))?;
     let files = document.shown_files();
@@ -124,7 +131,7 @@ fn document(compiler: &Compiler, path: &Path) -> Result<Findings, Error> {
 }
 
 /// Files that cannot be read do not hide what only the compiler finds, such as broken expressions.
-fn refused(compiler: &Compiler, path: &Path, errors: Errors) -> Findings {
+fn refused(compiler: &Compiler, path: &Path, root: Option<&Path>, errors: Errors) -> Findings {
     let mut findings = Findings {
         diagnostics: errors.diagnostics,
         files: errors.files,
@@ -134,14 +141,32 @@ fn refused(compiler: &Compiler, path: &Path, errors: Errors) -> Findings {
     if findings.omitted > 0 || findings.diagnostics.iter().any(others) {
         return findings;
     }
-    let Ok(document) = Document::read_despite_missing(path) else {
+    let Ok(document) = Document::read_despite_missing(path, root) else {
         return findings;
     };
     let Ok(compiled) = compiler.compile(&document.model, Form::Image) else {
         return findings;
     };
-    // What the reader found stands in the document itself, which is the first file of both readings.
-    findings.files = document.shown_files();
+    // What the reader found points into the files of its reading, of which the other one may have further ones in between.
+    // An included text with the missing file may stand at another number there.
+    let files = document.shown_files();
+    let place = |file: u16| {
+        let url = &findings.files.get(usize::from(file))?.url;
+        let place = files.iter().position(|other| other.url == *url)?;
+        u16::try_from(place).ok()
+    };
+    let places: Vec<Option<u16>> = (0..findings.files.len() as u16).map(place).collect();
+    if findings
+        .diagnostics
+        .iter()
+        .any(|found| !matches!(places.get(usize::from(found.at.file)), Some(Some(_))))
+    {
+        return findings;
+    }
+    for found in &mut findings.diagnostics {
+        found.at.file = places[usize::from(found.at.file)].unwrap_or_default();
+    }
+    findings.files = files;
     findings.diagnostics.extend(compiled.warnings);
     findings.diagnostics.extend(lint::check(&document.model));
     findings.diagnostics.sort_by_key(|diagnostic| diagnostic.at);

@@ -1,16 +1,17 @@
 //! Child sessions: from an `invoke` to a session that has the invoking one as its parent.
 //!
 //! What is invoked is a document that the strategy brings (`content`, or a file that it named when it was deployed), a deployed
-//! strategy (`strategy:NAME[@VERSION]`) or a file of the tenant (`file:`). Finding and compiling it takes its time, so it is a
-//! task of its own; the parent's next steps do not wait for it.
+//! strategy (`strategy:NAME[@VERSION]`), a file of the tenant (`file:`), or a document of a server that the tenant allows.
+//! Finding and compiling it takes its time, so it is a task of its own; the parent's next steps do not wait for it.
 
-use crate::calls::Calls;
-use crate::programs::{Found, Programs};
+use super::Modules;
+use super::session::{self, FETCH_TIMEOUT};
+use crate::programs::{Found, NamedBy, Programs};
 use pointsman_config as config;
 use pointsman_contract::{CommandId, Invoke, SCXML_PROCESSOR};
 use pointsman_session::runtime::{Info, Invocation, Runtime, StartRequest};
 use pointsman_store::Tenant;
-use std::time::Duration;
+use pointsman_web::url::Url;
 
 /// Names of the one type of session that can be invoked (W3C SCXML 6.4.2).
 const SCXML_TYPES: [&str; 4] = [
@@ -26,20 +27,20 @@ enum Document {
     Elsewhere(config::ResolvedDocument),
 }
 
-impl Calls {
+impl Modules {
     /// Begins to make a child.
     ///
     /// # Errors
     /// When it is clear at once that there will be none.
-    pub(crate) fn invoke(&self, session: &Info, command: CommandId, invoke: &Invoke) -> Result<(), String> {
+    pub(super) fn invoke(&self, session: &Info, command: CommandId, invoke: &Invoke) -> Result<(), String> {
         let kind = invoke.processor.as_deref().unwrap_or("scxml");
         if !kind.is_empty() && !SCXML_TYPES.contains(&kind) {
             return Err(format!(
                 "`{kind}` is no type of session that this host can invoke: leave `type` out, or write `scxml`"
             ));
         }
-        let document = document(invoke)?;
-        let runtime = self.runtime().ok_or("the node is not ready")?.clone();
+        let document = document(invoke, self.programs().base(session.id).as_ref())?;
+        let runtime = self.runtime()?.clone();
         let invocation = Invocation {
             session: session.id,
             invoke: invoke.id.clone(),
@@ -56,27 +57,22 @@ impl Calls {
                 outcome: Some("the host could not go on with it".to_owned()),
             };
             let found = work.find(&programs, &tenant, document, &url, memory).await;
-            work.outcome = found.and_then(|found| work.start(tenant, found, params)).err();
+            work.outcome = found
+                .and_then(|found| work.start(&programs, tenant, found, params))
+                .err();
         });
         Ok(())
     }
 }
 
-fn document(invoke: &Invoke) -> Result<Document, String> {
+fn document(invoke: &Invoke, base: Option<&Url>) -> Result<Document, String> {
     match (&invoke.src, &invoke.content) {
-        (Some(src), None) => {
-            let parsed = config::DocumentRef::parse(src).map_err(|e| format!("`{src}`: {e}"))?;
-            let expanded = parsed.expand(&config::CallFacts::default());
-            match expanded.map_err(|e| e.to_string())? {
-                config::ResolvedDocument::Http(_) => Err(format!(
-                    "`{src}`: documents of other servers cannot be invoked in this version; deploy it, and invoke `strategy:NAME`"
-                )),
-                config::ResolvedDocument::Script(_) => Err(format!(
-                    "`{src}`: a script is for calls; invoke `strategy:NAME` or `file:PATH`"
-                )),
-                other => Ok(Document::Elsewhere(other)),
-            }
-        }
+        (Some(src), None) => match session::document(src, base)? {
+            session::Document::Script(_) => Err(format!(
+                "`{src}`: a script is for calls; invoke `strategy:NAME` or `file:PATH`"
+            )),
+            session::Document::Elsewhere(other) => Ok(Document::Elsewhere(other)),
+        },
         (None, Some(text)) => Ok(Document::Text(text.clone())),
         (Some(_), Some(_)) => Err("both `src` and `content` are given".into()),
         (None, None) => Err("neither `src` nor `content` is given".into()),
@@ -107,19 +103,22 @@ impl Work {
         }
         let found = match document {
             Document::Text(text) => programs.inline(tenant, url, text, memory).await,
-            // Nothing is fetched: there is nothing to wait for.
-            Document::Elsewhere(document) => programs.find(tenant, &document, memory, Duration::ZERO).await,
+            Document::Elsewhere(document) => {
+                let found = programs.find(tenant, &document, NamedBy::Strategy, memory, FETCH_TIMEOUT);
+                found.await
+            }
         };
         found.map_err(|e| e.to_string())
     }
 
-    fn start(&self, tenant: Tenant, found: Found, params: String) -> Result<(), String> {
+    fn start(&self, programs: &Programs, tenant: Tenant, found: Found, params: String) -> Result<(), String> {
         let origin = format!("invoke:{}", self.invocation.session);
-        let request = StartRequest {
+        let id = self.runtime.new_id().map_err(|e| e.to_string())?;
+        let started = programs.start_as(&self.runtime, id, found, |found| StartRequest {
             invocation: Some(self.invocation.clone()),
             ..found.request(tenant, params, origin)
-        };
-        self.runtime.start(request).map(drop).map_err(|e| e.to_string())
+        });
+        started.map(drop).map_err(|e| e.to_string())
     }
 }
 

@@ -1,0 +1,3 @@
+function deskOf(dnis) {
+  return dnis == '8001' ? 'orders' : 'service';
+}
