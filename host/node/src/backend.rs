@@ -364,6 +364,7 @@ impl Strategies for Shared {
             let main = files.next().ok_or_else(|| Error::NoSource(name.clone(), version))?;
             Ok(Source {
                 document: main.text,
+                path: Some(main.url),
                 files: files.map(|f| (f.url, f.text)).collect(),
             })
         }))

@@ -102,7 +102,10 @@ pub struct Strategy {
 pub struct Source {
     /// The SCXML document.
     pub document: String,
-    /// Included files: path relative to the document -> text.
+    /// Where it stands in its project, as it was uploaded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// Included files: path in the project -> text.
     #[serde(default)]
     pub files: BTreeMap<String, String>,
 }

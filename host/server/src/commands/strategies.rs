@@ -193,7 +193,7 @@ fn write(folder: &Path, name: &StrategyName, source: &Source) -> Result<(), Fail
         |path: &Path, error: std::io::Error| Failure::Failed(format!("cannot write {}: {error}", path.display()));
     std::fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
     let dir = Dir::open_ambient_dir(folder, ambient_authority()).map_err(|error| failed(folder, error))?;
-    let document = format!("{name}.scxml");
+    let document = source.path.clone().unwrap_or_else(|| format!("{name}.scxml"));
     let files = source.files.iter().map(|(path, text)| (path.as_str(), text));
     for (path, text) in std::iter::once((document.as_str(), &source.document)).chain(files) {
         let parent = Path::new(path).parent().filter(|parent| !parent.as_os_str().is_empty());
@@ -215,6 +215,7 @@ mod tests {
         let folder = dir.path().join("out");
         let source = |path: &str| Source {
             document: "d".into(),
+            path: None,
             files: [(path.to_owned(), "x".to_owned())].into(),
         };
         let name: StrategyName = "route".parse().unwrap();

@@ -9,6 +9,7 @@ mod lifecycle;
 mod load;
 mod mistakes;
 mod node;
+mod ors;
 mod torture;
 mod undecided;
 mod walk;

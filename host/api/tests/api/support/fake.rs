@@ -166,6 +166,7 @@ impl backend::Strategies for Fake {
             Asked::Other("source"),
             Ok(Source {
                 document: "<scxml/>".into(),
+                path: None,
                 files,
             }),
         )
