@@ -390,7 +390,9 @@ impl Session {
             return Err(error("a request to a functional module cannot be delayed"));
         }
         let module = target.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned();
-        let id = id.unwrap_or_else(|| self.new_id(&module));
+        // The author's id names the send, which may be done often; a request's is its own.
+        let _of_the_send = id;
+        let id = self.new_id(&module);
         let params = match data {
             Some(v) => v.json()?,
             None => None,

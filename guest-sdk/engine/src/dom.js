@@ -1,5 +1,6 @@
-// The DOM that scripts see of XML in `data`, `content` and events (W3C SCXML B.2.1): DOM Core Level 2, and from Level 3 and later
-// what people expect of it (textContent, children, toString). Evaluated when XML is first met.
+// The DOM that scripts see of XML in `data`, `content` and events (W3C SCXML B.2.1): what people use of DOM Core, and textContent,
+// children and toString. A node has the namespaces that `xmlns` attributes around it declare; there are no attribute nodes of
+// another document, no types and no processing instructions. Evaluated when XML is first met.
 //
 // What `parse` gets is a flat list: [name, [attribute, value, ...]] opens an element, 0 closes it, a string is text, {c} a comment.
 (function () {
@@ -13,11 +14,14 @@
   class NodeList extends Array {
     item(i) { return i in this ? this[i] : null; }
   }
+  const isNode = (v) => typeof v === 'object' && v !== null && Node.is(v);
   const list = (nodes) => { const l = new NodeList(); for (const n of nodes) l.push(n); return l; };
 
   class Node {
     #parent = null; #previous = null; #next = null; #first = null; #last = null; #document;
     constructor(document) { this.#document = document; }
+    static is(value) { return #document in value; }
+    adopt(document) { this.#document = document; }
     get ownerDocument() { return this.#document; }
     get parentNode() { return this.#parent; }
     get parentElement() { return this.#parent && this.#parent.nodeType === 1 ? this.#parent : null; }
@@ -54,7 +58,7 @@
     }
     appendChild(node) { return this.insertBefore(node, null); }
     insertBefore(node, before) {
-      if (!(node instanceof Node)) throw new TypeError('a node is needed');
+      if (!isNode(node)) throw new TypeError('a node is needed');
       if (before && before.#parent !== this) fail('NotFoundError', 'the reference is not a child of this node');
       if (this.nodeType !== 1 && this.nodeType !== 9 && this.nodeType !== 11) fail('HierarchyRequestError', 'this node has no children');
       if (node.contains(this)) fail('HierarchyRequestError', 'a node cannot contain itself');
@@ -68,6 +72,8 @@
         fail('HierarchyRequestError', 'a document has one element, and no text beside it');
       }
       if (node.#parent) node.#parent.removeChild(node);
+      const owner = this.nodeType === 9 ? this : this.#document;
+      if (node.#document !== owner) for (let n = node; n; n = following(n, node)) n.#document = owner;
       const previous = before ? before.#previous : this.#last;
       node.#parent = this; node.#previous = previous; node.#next = before;
       if (previous) previous.#next = node; else this.#first = node;
@@ -75,18 +81,17 @@
       return node;
     }
     removeChild(node) {
-      if (!(node instanceof Node) || node.#parent !== this) fail('NotFoundError', 'it is not a child of this node');
+      if (!isNode(node) || node.#parent !== this) fail('NotFoundError', 'it is not a child of this node');
       if (node.#previous) node.#previous.#next = node.#next; else this.#first = node.#next;
       if (node.#next) node.#next.#previous = node.#previous; else this.#last = node.#previous;
       node.#parent = node.#previous = node.#next = null;
       return node;
     }
     replaceChild(node, old) {
-      if (!(old instanceof Node) || old.#parent !== this) fail('NotFoundError', 'it is not a child of this node');
-      const before = old.#next;
-      this.removeChild(old);
-      this.insertBefore(node, before === node ? null : before);
-      return old;
+      if (!isNode(old) || old.#parent !== this) fail('NotFoundError', 'it is not a child of this node');
+      if (node === old) return old;
+      this.insertBefore(node, old);
+      return this.removeChild(old);
     }
     remove() { if (this.#parent) this.#parent.removeChild(this); }
     cloneNode(deep) {
@@ -252,11 +257,14 @@
   }
 
   class CharacterData extends Node {
-    constructor(document, data) { super(document); this.data = String(data); }
+    #data;
+    constructor(document, data) { super(document); this.#data = String(data); }
+    get data() { return this.#data; }
+    set data(v) { this.#data = v === null ? '' : String(v); }
     get nodeValue() { return this.data; }
-    set nodeValue(v) { this.data = String(v); }
+    set nodeValue(v) { this.data = v; }
     get textContent() { return this.data; }
-    set textContent(v) { this.data = String(v); }
+    set textContent(v) { this.data = v; }
     get length() { return this.data.length; }
     substringData(at, count) { return this.data.substr(at, count); }
     appendData(more) { this.data += more; }
@@ -312,6 +320,7 @@
     createAttribute(name) { return new Attr(this, null, valid(name), ''); }
     importNode(node, deep) {
       const copy = node.nodeType === 9 ? fail('NotSupportedError', 'a document cannot be imported') : node.cloneNode(deep);
+      for (let n = copy; n; n = following(n, copy)) n.adopt(this);
       return copy;
     }
     copied() { return new Document(); }
@@ -337,5 +346,5 @@
     for (const n of fragment.childNodes) if (n.nodeType === 3) n.remove(); else document.appendChild(n);
     return document;
   }
-  return [parse, (v) => v instanceof Node];
+  return [parse, isNode];
 })()

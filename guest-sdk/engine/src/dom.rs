@@ -15,6 +15,9 @@ const DOM: &str = include_str!("dom.js");
 /// Elements inside one another.
 const MAX_DEPTH: usize = 256;
 
+/// Elements, texts and comments of one document: each is an object of some hundred bytes, and a session has a few MiB.
+const MAX_NODES: usize = 6_000;
+
 /// `parse` and `isNode`, once somebody needed them.
 struct Functions {
     parse: Value,
@@ -24,12 +27,24 @@ struct Functions {
 static mut FUNCTIONS: Option<Functions> = None;
 
 fn functions() -> Result<&'static Functions, Thrown> {
-    let functions = unsafe { &mut *&raw mut FUNCTIONS };
-    if functions.is_none() {
-        let pair = eval(DOM, false)?;
-        *functions = Some(Functions { parse: pair.index(0)?, is_node: pair.index(1)? });
+    if let Some(functions) = unsafe { (*&raw const FUNCTIONS).as_ref() } {
+        return Ok(functions);
     }
-    functions.as_ref().ok_or(Thrown { text: "no DOM".into(), overflow: false })
+    let pair = eval(DOM, false)?;
+    let functions = Functions { parse: pair.index(0)?, is_node: pair.index(1)? };
+    unsafe { Ok((*&raw mut FUNCTIONS).insert(functions)) }
+}
+
+/// Makes the objects' code ready, for a document that has XML in it.
+pub fn prepare() -> Result<(), Thrown> {
+    functions().map(drop)
+}
+
+/// Is it a DOM object? Runs no script.
+pub fn is_node(value: &Value) -> bool {
+    let functions = unsafe { (*&raw const FUNCTIONS).as_ref() };
+    let asked = functions.filter(|_| value.is_object()).map(|f| f.is_node.call(&mut [value.raw()]).and_then(|v| v.truthy()));
+    matches!(asked, Some(Ok(true)))
 }
 
 /// The DOM object of a text: a document, or a fragment where it has several elements side by side. `None`: it is no XML.
@@ -41,20 +56,22 @@ pub fn parse(text: &str) -> Result<Option<Value>, Thrown> {
 
 /// The markup of a DOM object; `None`: the value is none.
 pub fn markup(value: &Value) -> Result<Option<String>, Thrown> {
-    let Some(functions) = (unsafe { (*&raw const FUNCTIONS).as_ref() }) else { return Ok(None) };
-    if !value.is_object() || !functions.is_node.call(&mut [value.raw()])?.truthy()? {
-        return Ok(None);
+    match is_node(value) {
+        true => value.text().map(Some),
+        false => Ok(None),
     }
-    value.text().map(Some)
 }
 
 /// The list that `parse` of `dom.js` wants, as JSON.
 fn items(text: &str) -> Option<String> {
     let mut reader = Reader::from_str(text);
-    let mut out = List(String::from("["));
+    let mut out = List::new();
     let mut characters = String::new();
     let (mut depth, mut elements) = (0usize, 0usize);
     loop {
+        if out.items > 2 * MAX_NODES {
+            return None;
+        }
         let event = reader.read_event().ok()?;
         match &event {
             Event::Text(t) => {
@@ -97,28 +114,37 @@ fn items(text: &str) -> Option<String> {
             _ => {}
         }
     }
-    (depth == 0 && elements > 0).then(|| out.0 + "]")
+    (depth == 0 && elements > 0).then(|| out.text + "]")
 }
 
-struct List(String);
+/// A JSON array that grows.
+struct List {
+    text: String,
+    items: usize,
+}
 
 impl List {
+    fn new() -> List {
+        List { text: String::from("["), items: 0 }
+    }
+
     fn push(&mut self, item: &str) {
-        if self.0.len() > 1 {
-            self.0.push(',');
+        if self.items > 0 {
+            self.text.push(',');
         }
-        self.0.push_str(item);
+        self.items += 1;
+        self.text.push_str(item);
     }
 }
 
 fn element(tag: &quick_xml::events::BytesStart) -> Option<String> {
-    let mut attributes = List(String::from("["));
+    let mut attributes = List::new();
     for attribute in tag.attributes() {
         let attribute = attribute.ok()?;
         attributes.push(&quote(attribute.key.into_inner()));
         attributes.push(&quote(&attribute.normalized_value(XmlVersion::Implicit1_0).ok()?));
     }
-    Some(format!("[{},{}]]", quote(tag.name().into_inner()), attributes.0))
+    Some(format!("[{},{}]]", quote(tag.name().into_inner()), attributes.text))
 }
 
 fn reference(r: &BytesRef) -> Option<String> {

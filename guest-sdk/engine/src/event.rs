@@ -167,19 +167,25 @@ unsafe extern "C" fn mark(rt: *mut JSRuntime, object: JSValue, f: JS_MarkFunc) {
 
 unsafe extern "C" fn get_data(_: *mut JSContext, this: JSValue, _: c_int, _: *mut JSValue) -> JSValue {
     let Some(lazy) = lazy(this) else { return JS_UNDEFINED };
-    if lazy.value.is_none() {
-        // Text that is not what it should be is shown as it is rather than lost.
-        let parsed = match lazy.xml {
-            true => session::xml(&lazy.text),
-            false => Value::parse(&lazy.text).or_else(|_| Value::string(&lazy.text)),
-        };
-        match parsed {
-            Ok(v) => lazy.value = Some(v),
-            Err(_) => return JS_ThrowOutOfMemory(ctx()),
-        }
-        lazy.text = String::new();
+    if let Some(v) = &lazy.value {
+        return v.clone().into_raw();
     }
-    lazy.value.as_ref().map_or(JS_UNDEFINED, |v| v.clone().into_raw())
+    // Nothing of this is held while XML becomes objects: that is script, and may come here again.
+    let (text, xml) = (lazy.text.clone(), lazy.xml);
+    // Text that is not what it should be is shown as it is rather than lost.
+    let parsed = match xml {
+        true => session::xml(&text),
+        false => Value::parse(&text).or_else(|_| Value::string(&text)),
+    };
+    let v = match parsed {
+        Ok(v) => v,
+        Err(thrown) if thrown.overflow => return crate::js::throw_overflow(),
+        Err(thrown) if xml => return crate::js::throw(&thrown.text),
+        Err(_) => return JS_ThrowOutOfMemory(ctx()),
+    };
+    let Some(lazy) = self::lazy(this) else { return JS_UNDEFINED };
+    lazy.text = String::new();
+    lazy.value.get_or_insert(v).clone().into_raw()
 }
 
 /// `_event.raw` of an event that no message has brought: between sessions it is the text of its data.

@@ -6,6 +6,7 @@
 use crate::event::{self, Data, Queued};
 use crate::exports_types::{EventKind, Failure, TraceEntry};
 use crate::js::Value;
+use crate::ors;
 use crate::output::{self, failure};
 use crate::session::{Session, Stop};
 use pointsman_chart::{matches_descriptor, Bits, Content, Domain, Enter, StateId, StateKind, TransitionId};
@@ -48,6 +49,9 @@ impl Session {
         if event.kind == EventKind::Platform && &*name == CANCEL_EVENT {
             self.running = false;
             return self.macrostep();
+        }
+        if self.chart.ors {
+            ors::hear(&event);
         }
         // What nobody in the document names is not even looked at (`_filterEvents`).
         if self.chart.filter_events && from.is_none() && !self.chart.names(&name) {

@@ -96,10 +96,61 @@ impl Value {
         Value::from_raw(unsafe { JS_NewArray(ctx()) })
     }
 
-    /// Adds an element to an array that scripts have not seen.
+    /// Adds an element to an array that scripts have not seen. Defined, not set: scripts may have put setters onto the prototype.
     pub fn push(&self, value: Value) -> Result<(), Thrown> {
         let length: u32 = self.get("length")?.text()?.parse().unwrap_or(0);
-        told(unsafe { JS_SetPropertyUint32(ctx(), self.0, length, value.into_raw()) })
+        let flags = JS_PROP_C_W_E as c_int;
+        told(unsafe { JS_DefinePropertyValueUint32(ctx(), self.0, length, value.into_raw(), flags) })
+    }
+
+    /// A function?
+    pub fn is_function(&self) -> bool {
+        unsafe { JS_IsFunction(ctx(), self.0) }
+    }
+
+    /// The same value?
+    pub fn is(&self, other: &Value) -> bool {
+        unsafe { JS_IsStrictEqual(ctx(), self.0, other.0) }
+    }
+
+    /// JSON of what is neither an object nor a string, where it has one.
+    pub fn primitive_json(&self) -> Option<String> {
+        let number = unsafe { JS_IsNumber(self.0) };
+        let plain = number || unsafe { JS_IsBool(self.0) || JS_IsNull(self.0) };
+        let text = plain.then(|| self.text().ok()).flatten()?;
+        // JSON has no form for numbers that are none.
+        Some(if number && text.parse::<f64>().map_or(true, |n| !n.is_finite()) { "null".into() } else { text })
+    }
+
+    /// The text of a function or a date, by the realm's own functions: no script runs for it.
+    pub fn own_text(&self) -> Option<String> {
+        let texts = unsafe { (*&raw const TEXTS).as_ref() }?;
+        let by = match self {
+            v if v.is_function() => &texts.of_function,
+            v if unsafe { JS_IsDate(v.0) } => &texts.of_date,
+            _ => return None,
+        };
+        let text = Value::from_raw(unsafe { JS_Call(ctx(), by.0, self.0, 0, null_mut()) }).and_then(|v| v.text());
+        // A date may be none.
+        Some(text.unwrap_or_else(|t| t.text))
+    }
+
+    /// A proxy, whose every property is a script's?
+    pub fn is_proxy(&self) -> bool {
+        unsafe { JS_IsProxy(self.0) }
+    }
+
+    /// An own property's value, where no script has to run for it: none of a getter.
+    pub fn own_data(&self, name: &str) -> Option<Value> {
+        let atom = Atom::new(name);
+        let mut found = JSPropertyDescriptor { flags: 0, value: JS_UNDEFINED, getter: JS_UNDEFINED, setter: JS_UNDEFINED };
+        let own = unsafe { JS_GetOwnProperty(ctx(), &mut found, self.0, atom.0) };
+        if own <= 0 {
+            drop((own < 0).then(take_exception));
+            return None;
+        }
+        let (value, _getter, _setter) = (Value(found.value), Value(found.getter), Value(found.setter));
+        (found.flags & JS_PROP_GETSET as c_int == 0).then_some(value)
     }
 
     /// The value of a JSON text.
@@ -323,6 +374,22 @@ pub fn remember_range_error() -> Result<(), Thrown> {
     Ok(())
 }
 
+/// Functions of the realm as it was built, whatever a script makes of their names.
+struct Texts {
+    of_function: Value,
+    of_date: Value,
+}
+
+static mut TEXTS: Option<Texts> = None;
+
+/// Remembers what gives functions and dates their texts: once, when the realm is built.
+pub fn remember_texts() -> Result<(), Thrown> {
+    let own = |class: &str, name: &str| global().get(class)?.get("prototype")?.get(name);
+    let texts = Texts { of_function: own("Function", "toString")?, of_date: own("Date", "toISOString")? };
+    unsafe { *&raw mut TEXTS = Some(texts) };
+    Ok(())
+}
+
 /// Is this QuickJS's own error for a stack that ran out? It has no flag for it, and an author may throw an error with
 /// the same words: the class, the realm's first prototype and the exact text together make it out. Runs no script.
 fn is_overflow(e: &Value) -> bool {
@@ -344,6 +411,12 @@ fn is_overflow(e: &Value) -> bool {
         let (message, _getter, _setter) = (Value(found.value), Value(found.getter), Value(found.setter));
         JS_IsString(message.0) && message.text().is_ok_and(|t| t == "Maximum call stack size exceeded")
     }
+}
+
+/// Throws an error with this text.
+pub unsafe fn throw(text: &str) -> JSValue {
+    let text = text.replace('\0', " ") + "\0";
+    JS_ThrowPlainError(ctx(), c"%s".as_ptr(), text.as_ptr().cast::<c_char>())
 }
 
 /// Throws QuickJS's own error for a stack that ran out once more.

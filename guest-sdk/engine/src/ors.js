@@ -47,6 +47,8 @@
   // --- _genesys ---
   const key = (...parts) => parts.map((p) => encodeURIComponent(String(p))).join('/');
   const list = (...parts) => read('list', key(...parts));
+  // The event's time, not the host's.
+  const clock = (zone) => read('zone', key(zone, Date.now()));
   const missing = (value) => (value === null || value === undefined ? 'undefined' : value);
   const session = {
     server: Object.freeze({
@@ -68,11 +70,11 @@
       }
       return 'undefined';
     },
-    timeInZone: (zone) => read('zone', String(zone)).time,
-    dateInZone: (zone) => read('zone', String(zone)).date,
-    dayInZone: (zone) => read('zone', String(zone)).day,
+    timeInZone: (zone) => clock(zone).time,
+    dateInZone: (zone) => clock(zone).date,
+    dayInZone: (zone) => clock(zone).day,
     isSpecialDay: (...names) => {
-      const today = read('zone', '').date;
+      const today = clock('').date;
       return names.flat().some((name) => {
         const days = list(name) || {};
         return today in days || today.slice(5) in days;
@@ -99,7 +101,7 @@
     media,
     setuData: (udata, interactionid) => request('interaction', 'setudata', { interactionid: interactionid || order[0], udata }),
     deleteuData: (k, interactionid) => request('interaction', 'deleteudata', { interactionid: interactionid || order[0], key: String(k) }),
-    getMediaIntValue: (name) => { const n = media[name] ?? media['TMedia' + name]; return n === undefined ? -1 : n; },
+    getMediaIntValue: (name) => [name, 'TMedia' + name].map((n) => names.indexOf(n)).find((n) => n >= 0) ?? -1,
     getMediaStringValue: (n) => names[n] ?? 'undefined',
   };
 
@@ -148,12 +150,13 @@
   };
   return (name, event) => {
     const id = event && event.interactionid;
-    if (typeof id !== 'string' || id === '') return;
+    // An id of digits would be taken for a place in the list, and `__proto__` is no name of anything.
+    if (typeof id !== 'string' || !/^(?!__proto__$)(?!\d+$)./s.test(id)) return;
     if (name === 'interaction.deleted' || name === 'interaction.notcontrolled') return forget(id);
     const model = name === 'interaction.added' || name === 'interaction.attach.done' || event.interaction
       ? known(id) : interactions[id];
     if (!model) return;
-    if (event.interaction && typeof event.interaction === 'object') Object.assign(model, JSON.parse(JSON.stringify(event.interaction)));
+    if (event.interaction && typeof event.interaction === 'object') Object.assign(model, event.interaction);
     if (event.udata && typeof event.udata === 'object') model.udata = { ...event.udata };
   };
 })

@@ -6,9 +6,9 @@
 use crate::event::{self, Data, Queued};
 use crate::exports_types::{Command, EventKind, Failure, LogEntry, Request};
 use crate::js::{self, ctx, eval, function, global, Thrown, Value};
-use crate::session::{enqueue, session, Session};
+use crate::session::{enqueue, new_id, session, Session};
 use crate::{host_data, output};
-use core::ffi::{c_char, c_int, CStr};
+use core::ffi::{c_int, CStr};
 use pointsman_chart::Chart;
 use rquickjs_sys::*;
 
@@ -55,16 +55,14 @@ pub fn install(chart: &Chart) -> Result<(), Thrown> {
     Ok(())
 }
 
-/// An event is about to be handled: the model of interactions follows it.
-pub fn hear(name: &str) {
+/// An event has come from outside: the model of interactions follows it, whatever the document makes of it.
+pub fn hear(event: &Queued) {
     let Some(listener) = (unsafe { (*&raw const LISTENER).as_ref() }) else { return };
-    if !name.starts_with("interaction.") {
+    let Data::Json(json) = &event.data else { return };
+    if !event.name.starts_with("interaction.") {
         return;
     }
-    let told = global().get("_event").and_then(|e| e.get("data")).and_then(|data| {
-        let name = Value::string(name)?;
-        listener.call(&mut [name.raw(), data.raw()])
-    });
+    let told = Value::parse(json).and_then(|data| listener.call(&mut [Value::string(&event.name)?.raw(), data.raw()]));
     // What goes wrong there is for want of memory, which is remembered, or because a script has changed what the model is made of.
     drop(told);
 }
@@ -82,18 +80,13 @@ unsafe fn answer(result: Result<Value, Wrong>) -> JSValue {
     match result {
         Ok(v) => v.into_raw(),
         Err(Wrong::Thrown(t)) if t.overflow => js::throw_overflow(),
-        Err(Wrong::Thrown(t)) => throw(t.text),
+        Err(Wrong::Thrown(t)) => js::throw(&t.text),
         Err(Wrong::Limit(f)) => {
             let text = f.message.clone();
             *&raw mut BROKEN = Some(f);
-            throw(text)
+            js::throw(&text)
         }
     }
-}
-
-unsafe fn throw(text: String) -> JSValue {
-    let text = text.replace('\0', " ") + "\0";
-    JS_ThrowPlainError(ctx(), c"%s".as_ptr(), text.as_ptr().cast::<c_char>())
 }
 
 enum Wrong {
@@ -113,9 +106,9 @@ impl From<Failure> for Wrong {
     }
 }
 
-/// The session, while a call of it runs.
-fn running() -> Result<&'static mut Session, Thrown> {
-    session().ok_or(Thrown { text: "the session has not begun".into(), overflow: false })
+/// The session, to look at: whoever runs the script works on it.
+fn running() -> Result<&'static Session, Thrown> {
+    session().map(|s| &*s).ok_or(Thrown { text: "the session has not begun".into(), overflow: false })
 }
 
 /// `__Log(value, label, level)`.
@@ -152,10 +145,9 @@ unsafe extern "C" fn request(_: *mut JSContext, _: JSValue, argc: c_int, argv: *
     let asked = || {
         let (module, action) = (argument(argc, argv, 0).text()?, argument(argc, argv, 1).text()?);
         let params = argument(argc, argv, 2).json()?.unwrap_or_else(|| "{}".into());
-        let s = running()?;
-        let id = s.new_id(&module);
+        let id = new_id(&module);
         let request = Request { module, action, id: id.clone(), params };
-        output::of_call().command(&s.limits, Command::Request(request))?;
+        output::of_call().command(&running()?.limits, Command::Request(request))?;
         Ok(Value::string(&id)?)
     };
     answer(asked())
@@ -176,19 +168,19 @@ unsafe extern "C" fn document_type(_: *mut JSContext, _: JSValue, _: c_int, _: *
 unsafe extern "C" fn current_states(_: *mut JSContext, _: JSValue, _: c_int, _: *mut JSValue) -> JSValue {
     let states = || {
         let s = running()?;
-        texts(s.configuration.iter().filter(|i| *i != 0).map(|i| s.state(i).id.as_str()))
+        texts(s.configuration.iter().filter(|i| *i != 0).map(|i| s.state(i).id.clone()).collect())
     };
     answer(states())
 }
 
 /// `__GetQueuedEvents()`: names of the internal events that wait.
 unsafe extern "C" fn queued_events(_: *mut JSContext, _: JSValue, _: c_int, _: *mut JSValue) -> JSValue {
-    answer(texts(event::queue().iter().map(|e| &*e.name)))
+    answer(texts(event::queue().iter().map(|e| e.name.to_string()).collect()))
 }
 
-fn texts<'a>(all: impl Iterator<Item = &'a str>) -> Result<Value, Wrong> {
+fn texts(all: Vec<String>) -> Result<Value, Wrong> {
     let list = Value::array()?;
-    for text in all {
+    for text in &all {
         list.push(Value::string(text)?)?;
     }
     Ok(list)

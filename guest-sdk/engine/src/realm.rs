@@ -86,6 +86,7 @@ pub fn build(limits: &Limits) -> Result<(), Thrown> {
     }
     heap::watch(unsafe { RUNTIME });
     js::remember_range_error()?;
+    js::remember_texts()?;
     let global = global();
     global.get("Math")?.set("random", function(c"random", math_random, 0))?;
     global.set_constant("In", function(c"In", in_state, 1))?;

@@ -6,7 +6,7 @@ use crate::invoke::Invoked;
 use crate::js::{global, Thrown, Value};
 use crate::output::{self, failure};
 use crate::realm::{self, Compiled};
-use crate::{dom, exports_types, heap, host_data, ors, processors};
+use crate::{dom, exports_types, heap, ors, processors};
 use pointsman_chart::{Bits, Chart, Content, Limits, State, StateId, StateKind};
 use std::rc::Rc;
 
@@ -77,8 +77,6 @@ pub struct Session {
     pub id: String,
     /// Data items, the first ones, that have their values since the deployment.
     pub bound: usize,
-    /// Counter of generated ids.
-    pub ids: u32,
     /// JSON of the data of the top-level final that was reached.
     pub done_data: Option<String>,
     /// Microsteps of the current call.
@@ -128,7 +126,6 @@ pub fn install(chart: Chart, limits: Limits) -> Result<(), Thrown> {
         running: false,
         id: String::new(),
         bound: 0,
-        ids: 0,
         done_data: None,
         microsteps: 0,
         to_invoke: Bits::new(states),
@@ -136,6 +133,13 @@ pub fn install(chart: Chart, limits: Limits) -> Result<(), Thrown> {
         reported: Vec::new(),
         error_execution: "error.execution".into(),
     };
+    // Before anything of an author's has a name: an item may be called `Object`.
+    if chart.ors {
+        ors::install(chart)?;
+    }
+    if chart.data.iter().any(|d| matches!(d.value, Content::Xml(_))) {
+        dom::prepare()?;
+    }
     let global = global();
     global.set_constant("_name", Value::string(&chart.name)?)?;
     // Every item exists from the start, whatever the binding (W3C SCXML 5.3.3).
@@ -157,9 +161,6 @@ pub fn install(chart: Chart, limits: Limits) -> Result<(), Thrown> {
         session.bound += 1;
     }
     unsafe { *&raw mut SESSION = Some(session) };
-    if chart.ors {
-        ors::install(chart)?;
-    }
     Ok(())
 }
 
@@ -222,14 +223,13 @@ pub fn call(moment: Moment, f: impl FnOnce(&mut Session) -> Result<(), Failure>)
 /// Bytes of JSON that are shown of one item: a view is for reading.
 const MAX_SHOWN: usize = 256 << 10;
 
-/// Shows the session at rest. An item's `toJSON` and getters run, but ask nothing of the host.
+/// Shows the session at rest. Nothing of an author's runs: no `toJSON`, no getter, no proxy's trap. So looking changes nothing.
 pub fn inspect() -> Inspection {
     let Some(s) = session() else {
         return Inspection { configuration: Vec::new(), datamodel: "{}".into() };
     };
     let configuration = s.configuration.iter().filter(|i| *i != 0).map(|i| s.state(i).id.clone()).collect();
     let global = global();
-    host_data::allow(false);
     let mut datamodel = String::from("{");
     for data in &s.chart.data {
         if datamodel.len() > 1 {
@@ -237,27 +237,112 @@ pub fn inspect() -> Inspection {
         }
         datamodel.push_str(&quote(&data.id));
         datamodel.push(':');
-        datamodel.push_str(&global.get(&data.id).map_or_else(|t| quote(&t.text), |v| shown(&v)));
+        datamodel.push_str(&global.own_data(&data.id).map_or_else(|| quote("undefined"), |v| shown(&v)));
     }
     datamodel.push('}');
-    host_data::allow(true);
     // Looking at a session that is nearly full may run into its limit; that must not end it at its next event.
     heap::take_refused();
     Inspection { configuration, datamodel }
 }
 
-/// A value as JSON; what JSON cannot carry as its text, or as the error that it gives instead.
+/// A value as JSON; what JSON cannot carry as its text. Whole members that are too deep or too many are left out.
 fn shown(value: &Value) -> String {
-    let text = match value.json() {
-        Ok(Some(json)) if json.len() <= MAX_SHOWN => return json,
-        Ok(Some(json)) => json,
-        _ => value.display().unwrap_or_else(|t| t.text),
-    };
-    if text.len() <= MAX_SHOWN {
-        return quote(&text);
+    let mut view = View { text: String::new(), left: MAX_SHOWN, around: Vec::new() };
+    view.value(value);
+    view.text
+}
+
+/// Objects inside one another that are shown.
+const MAX_SHOWN_DEPTH: usize = 32;
+
+struct View {
+    text: String,
+    /// Bytes that may still be written, about.
+    left: usize,
+    /// Objects that the one being shown stands in.
+    around: Vec<Value>,
+}
+
+impl View {
+    fn put(&mut self, text: &str) {
+        self.left = self.left.saturating_sub(text.len());
+        self.text.push_str(text);
     }
-    let end = (0..=MAX_SHOWN).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0);
-    quote(&format!("{}... ({} bytes)", &text[..end], text.len()))
+
+    fn string(&mut self, text: &str) {
+        if text.len() <= self.left {
+            return self.put(&quote(text));
+        }
+        let end = (0..=self.left).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0);
+        self.put(&quote(&format!("{}... ({} bytes)", &text[..end], text.len())));
+    }
+
+    fn value(&mut self, value: &Value) {
+        if value.is_proxy() {
+            return self.string("[proxy]");
+        }
+        if !value.is_object() {
+            // Of what is no object neither the text nor the JSON asks a script.
+            return match value.primitive_json() {
+                Some(json) => self.put(&json),
+                None => {
+                    let text = value.text().unwrap_or_else(|t| t.text);
+                    self.string(&text);
+                }
+            };
+        }
+        if let Some(text) = value.own_text() {
+            return self.string(&text);
+        }
+        if dom::is_node(value) {
+            return self.string("[XML]");
+        }
+        if self.around.iter().any(|a| a.is(value)) {
+            return self.string("[circular]");
+        }
+        if self.around.len() >= MAX_SHOWN_DEPTH || self.left == 0 {
+            return self.string("...");
+        }
+        self.around.push(value.clone());
+        let list = value.is_array();
+        self.put(if list { "[" } else { "{" });
+        let mut first = true;
+        for key in value.keys().unwrap_or_default() {
+            if self.left == 0 {
+                break;
+            }
+            let member = value.own_data(&key);
+            // As JSON: functions and what is undefined are no members of objects.
+            if !list && member.as_ref().is_some_and(|m| m.is_undefined() || m.is_function()) {
+                continue;
+            }
+            if !core::mem::take(&mut first) {
+                self.put(",");
+            }
+            if !list {
+                self.string(&key);
+                self.put(":");
+            }
+            match member {
+                Some(m) if m.is_undefined() => self.put("null"),
+                Some(m) => self.value(&m),
+                None => self.string("[getter]"),
+            }
+        }
+        self.put(if list { "]" } else { "}" });
+        self.around.pop();
+    }
+}
+
+/// Counter of generated ids. By itself, as scripts take ids as well while the session is at work.
+static mut IDS: u32 = 0;
+
+/// A new id, unique in this session.
+pub fn new_id(prefix: &str) -> String {
+    unsafe {
+        IDS += 1;
+        format!("{prefix}.{}", *&raw const IDS)
+    }
 }
 
 /// Adds an event to the internal queue.
@@ -303,8 +388,7 @@ impl Session {
 
     /// A new id, unique in this session.
     pub fn new_id(&mut self, prefix: &str) -> String {
-        self.ids += 1;
-        format!("{prefix}.{}", self.ids)
+        new_id(prefix)
     }
 
     /// The contract's `start`.
@@ -374,11 +458,7 @@ impl Session {
     /// Makes `event` the current one.
     pub fn set_event(&mut self, event: Queued) {
         output::of_call().trace(|| TraceEntry::Event(event.name.to_string()));
-        let name = event.name.clone();
         event::set_current(event);
-        if self.chart.ors {
-            ors::hear(&name);
-        }
     }
 }
 

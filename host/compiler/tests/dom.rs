@@ -218,3 +218,71 @@ fn the_raw_message_is_the_hosts_or_between_sessions_the_text_of_the_data() {
     };
     assert_eq!(seen(raw), "POST / HTTP/1.1 1");
 }
+
+#[test]
+fn nodes_go_where_they_are_put_and_belong_to_the_document_that_they_are_in() {
+    let cases = [
+        (
+            "(function () { var n = d.createElement('n'), e = d.documentElement; e.insertBefore(n, e.lastChild); e.replaceChild(n, e.firstChild); return e.children.map(function (c) { return c.tagName }).join() })()",
+            "n,book,x:book",
+        ),
+        (
+            "(function () { var t = d.createTextNode(1); t.data = 5; d.documentElement.appendChild(t); return String(d).slice(-9) })()",
+            "5</books>",
+        ),
+        (
+            "(function () { var c = d.cloneNode(true); return c.documentElement.ownerDocument === c && d.documentElement.ownerDocument === d })()",
+            "true",
+        ),
+        (
+            "(function () { var c = d.cloneNode(true), n = c.importNode(d.documentElement.lastChild, true); return n.ownerDocument === c })()",
+            "true",
+        ),
+        (
+            "(function () { try { d.documentElement.replaceChild(d, d.documentElement.firstChild) } catch (e) { return e.name + d.documentElement.childNodes.length } })()",
+            "HierarchyRequestError4",
+        ),
+    ];
+    for (expression, expected) in cases {
+        assert_eq!(values(BOOKS, &[expression]), [expected], "{expression}");
+    }
+}
+
+/// As large as an event may be.
+#[test]
+fn xml_of_more_nodes_than_a_session_can_hold_is_text() {
+    let text = chart(r#"<state id="s"><transition event="x"><log expr="typeof _event.data"/></transition></state>"#);
+    let mut session = BENCH.begun(&text).0;
+    for (markup, seen) in [
+        (format!("<r>{}</r>", "<a/>x".repeat(12_000)), "string"),
+        (format!("<r>{}</r>", "<a/>".repeat(15_000)), "string"),
+        (format!("<r>{}</r>", "<a/>".repeat(5_000)), "object"),
+    ] {
+        let step = session
+            .handle(&xml_event(&markup))
+            .unwrap_or_else(|f| panic!("{f}"))
+            .step;
+        assert_eq!(logged(&step), [seen]);
+    }
+}
+
+#[test]
+fn a_stack_that_runs_out_on_the_way_to_xml_is_told_as_that() {
+    let text = chart(
+        r#"<script>function deep() { try { return deep(); } catch (e) { return _event.data; } }</script>
+           <state id="s"><transition event="x"><script>deep()</script></transition><transition event="error"><log expr="_event.data.message"/></transition></state>"#,
+    );
+    let failure = BENCH.begun(&text).0.handle(&xml_event("<a b='c'/>"));
+    let told = failure.map_or_else(|f| f.to_string(), |o| logged(&o.step).join(" "));
+    assert!(
+        !told.contains("out of memory") && !told.contains("out-of-memory"),
+        "{told}"
+    );
+}
+
+#[test]
+fn an_operator_sees_that_there_is_xml_and_nothing_runs_for_it() {
+    let text = chart(r#"<datamodel><data id="d"><a xmlns=""/></data></datamodel><state id="s"/>"#);
+    let shown = BENCH.begun(&text).0.inspect().expect("it shows").datamodel;
+    assert_eq!(shown, r#"{"d":"[XML]"}"#);
+}

@@ -164,6 +164,10 @@ fn the_enumerations_have_the_numbers_of_the_telephony_library() {
         ("_genesys.ixn.getMediaIntValue('TMediaChat')", "5"),
         ("_genesys.ixn.getMediaIntValue('Chat')", "5"),
         ("_genesys.ixn.getMediaIntValue('nothing')", "-1"),
+        (
+            "_genesys.ixn.getMediaIntValue('toString') + _genesys.ixn.getMediaIntValue('__proto__')",
+            "-2",
+        ),
         ("_genesys.ixn.getMediaStringValue(2)", "TMediaEMail"),
         (
             "Object.keys(_genesys).join()",
@@ -209,6 +213,7 @@ fn the_model_of_interactions_follows_their_events_and_nothing_else() {
     );
     assert!(event("interaction.added", r#"{"interactionid":"Y"}"#).starts_with("X {\"X\""));
     assert!(event("interaction.deleted", r#"{"interactionid":"X"}"#).starts_with("Y {\"Y\""));
+    assert!(event("interaction.added", r#"{"interactionid":"0"}"#).starts_with("Y {\"Y\""));
     assert!(event("interaction.partystatechanged", r#"{"interactionid":"Z"}"#).starts_with("Y {\"Y\""));
     assert_eq!(
         event("interaction.deleted", r#"{"interactionid":"Y"}"#),
@@ -254,7 +259,9 @@ impl Reads for Data {
             ("list", "VIP") => Ok(r#"{"11-14":{"name":"Ann"},"x":{"name":"Bob"}}"#.into()),
             ("list", "VIP/a%2Fb/name") => Ok("\"value\"".into()),
             ("list", "VIP/none") => Ok("null".into()),
-            ("zone", _) => Ok(r#"{"time":"22:13","date":"2023-11-14","day":"Tuesday"}"#.into()),
+            ("zone", "Europe%2FRome/1700000000000" | "/1700000000000") => {
+                Ok(r#"{"time":"22:13","date":"2023-11-14","day":"Tuesday"}"#.into())
+            }
             _ => Err(format!("there is no {source} {key}")),
         }
     }
@@ -394,4 +401,76 @@ fn the_environment_costs_strategies_that_do_not_want_it_nothing() {
         r#"<state id="s"><transition event="go"><log expr="typeof _genesys + typeof __Log"/></transition></state>"#,
     );
     assert_eq!(logged(&BENCH.begun(&wanting).0.step("go", "")), ["objectfunction"]);
+}
+
+/// What a script does to the realm must not reach memory that the engine is using.
+#[test]
+fn setters_on_the_prototype_of_arrays_see_nothing_of_what_the_engine_lists() {
+    let script = "Object.defineProperty(Array.prototype, '0', {configurable: true, set: function (v) { for (var i = 0; i < 300; i++) __Raise('y' + i); }});
+        __Raise('a'); __Raise('b'); __Log(__GetQueuedEvents().join())";
+    let step = BENCH
+        .begun(&on_go(&format!("<script>{}</script>", escaped(script))))
+        .0
+        .step("go", "");
+    assert_eq!(logged(&step), ["a,b"]);
+}
+
+#[test]
+fn looking_at_a_session_runs_nothing_of_its_author_and_so_changes_nothing() {
+    let text = workflow(
+        "",
+        r#"<datamodel><data id="n" expr="0"/><data id="o"/><data id="p"/></datamodel>
+           <script>
+             o = { toJSON: function () { n++; __Raise('ghost'); try { __Log(new Array(70000).join('x')) } catch (e) {} return n; } };
+             Object.defineProperty(o, 'g', { enumerable: true, get: function () { n++; return 1; } });
+             o.toString = function () { n++; return ''; };
+             p = [new Proxy({}, { ownKeys: function () { n++; return []; } }), new Date(0), null, undefined, 0 / 0, { a: [1, 'é'] }];
+             o.self = o;
+             Date.prototype.toISOString = Function.prototype.toString = function () { n++; return 'mine'; };
+           </script>
+           <state id="s"><transition event="go"><log expr="n"/></transition><transition event="ghost"><log expr="'ghost'"/></transition></state>"#,
+    );
+    let mut session = BENCH.begun(&text).0;
+    for _ in 0..3 {
+        let shown: serde_json::Value =
+            serde_json::from_str(&session.inspect().expect("it shows").datamodel).expect("JSON");
+        assert_eq!(shown["n"], 0);
+        assert_eq!(shown["o"], serde_json::json!({ "g": "[getter]", "self": "[circular]" }));
+        let p = serde_json::json!(["[proxy]", "1970-01-01T00:00:00.000Z", null, null, null, { "a": [1, "é"] }]);
+        assert_eq!(shown["p"], p);
+    }
+    assert_eq!(logged(&session.step("go", "")), ["0"]);
+}
+
+#[test]
+fn the_model_follows_events_that_the_document_filters_out() {
+    let inside = format!(r#"<state id="s"><transition event="go">{SEEN}</transition></state>"#);
+    let mut session = BENCH.begun(&workflow(r#"_filterEvents="true""#, &inside)).0;
+    session.step("interaction.added", r#"{"interactionid":"X"}"#);
+    session.step("interaction.udata.changed", r#"{"interactionid":"X","udata":{"a":2}}"#);
+    assert!(logged(&session.step("go", ""))[0].contains(r#""udata":{"a":2}"#));
+    session.step("interaction.deleted", r#"{"interactionid":"X"}"#);
+    assert_eq!(logged(&session.step("go", "")), ["undefined {}"]);
+}
+
+#[test]
+fn requests_of_one_send_have_an_id_each() {
+    let send =
+        r#"<send event="'fetch'" target="'http://www.genesyslab.com/modules/session'" targettype="'fm'" sendid="r"/>"#;
+    let step = commands(&format!("{send}{send}"));
+    let ids = step.commands.iter().map(|c| match c {
+        Command::Request(r) => r.id.as_str(),
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(ids.collect::<Vec<_>>(), ["session.1", "session.2"]);
+}
+
+#[test]
+fn data_items_may_be_called_like_what_the_platform_is_made_of() {
+    let text = workflow(
+        "",
+        r#"<datamodel><data id="Object" expr="1"/><data id="Map" expr="2"/><data id="JSON" expr="3"/></datamodel>
+        <state id="s"><transition event="go"><log expr="_data.Object + Map + JSON"/></transition></state>"#,
+    );
+    assert_eq!(logged(&BENCH.begun(&text).0.step("go", "")), ["6"]);
 }

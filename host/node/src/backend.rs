@@ -414,6 +414,7 @@ impl Sessions for Shared {
             started.map_err(|refusal| match refusal {
                 Refusal::NotStarted(why) => Error::NotStarted(why),
                 Refusal::NotServing(why) => Error::NotServing(why),
+                Refusal::TakenBack => Error::NotStarted("the start was taken back".into()),
             })
         })
     }

@@ -19,7 +19,7 @@ use pointsman_session::runtime::{self, Runtime};
 use pointsman_store::catalog::{self, Catalog, Reference};
 use pointsman_store::{Name, Tenant};
 use pointsman_web::url::Url;
-use pointsman_web::{AllowList, Answer, Destination, Freshness, Request, Web};
+use pointsman_web::{AllowList, Answer, Destination, Freshness, Request, Web, shown};
 use sha2::Digest as _;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
@@ -71,7 +71,11 @@ pub(crate) struct Problems {
 }
 
 fn render(p: &Problems) -> String {
-    pointsman_scxml::render(&p.diagnostics, &p.files)
+    let mut files = p.files.clone();
+    for file in files.iter_mut().filter(|f| f.url.starts_with("http")) {
+        file.url = pointsman_web::shown_text(&file.url);
+    }
+    pointsman_scxml::render(&p.diagnostics, &files)
 }
 
 /// A compiled document.
@@ -134,8 +138,17 @@ struct Inner {
     /// Where the documents of live sessions came from.
     bases: Mutex<HashMap<SessionId, Url>>,
     compiling: [Mutex<()>; COMPILING],
-    /// Documents that sessions invoke, one at a time.
-    invoked: tokio::sync::Semaphore,
+    /// Documents that sessions invoke or start are compiled one at a time.
+    turn: Arc<tokio::sync::Semaphore>,
+}
+
+/// Whether compiling waits for what others have compiled before: it takes processor time that calls need as well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// A call waits: at once.
+    AtOnce,
+    /// What sessions invoke and start, one at a time.
+    InTurn,
 }
 
 /// A strategy that sessions can be made of, and what its document settles for them.
@@ -170,11 +183,26 @@ struct Made {
 }
 
 /// A file that was read while a document was compiled.
+#[derive(PartialEq, Eq)]
 struct ReadFile {
     base: String,
     reference: String,
     /// Of its URL and text; `None` if it could not be read.
     digest: Option<Digest>,
+}
+
+/// A document that was read, with everything that it includes.
+enum Read {
+    /// It was compiled before.
+    Loaded(Loaded),
+    Parsed(Box<Parsed>),
+}
+
+struct Parsed {
+    key: Digest,
+    url: String,
+    document: pointsman_scxml::model::Document,
+    reads: Vec<ReadFile>,
 }
 
 impl Programs {
@@ -196,7 +224,7 @@ impl Programs {
                 compiled: Mutex::new(Recent::new(MAX_LOADED)),
                 bases: Mutex::default(),
                 compiling: Default::default(),
-                invoked: tokio::sync::Semaphore::new(1),
+                turn: Arc::new(tokio::sync::Semaphore::new(1)),
             }),
         }
     }
@@ -275,7 +303,10 @@ impl Programs {
         let mut why = "no document is named".to_owned();
         for document in documents {
             let found = match document {
-                Ok(d) => self.find(tenant, &d, NamedBy::Operator, memory, timeout).await,
+                Ok(d) => {
+                    let found = self.find(tenant, &d, NamedBy::Operator, Turn::AtOnce, memory, timeout);
+                    found.await
+                }
                 Err(e) => Err(e.into()),
             };
             match found {
@@ -295,6 +326,7 @@ impl Programs {
         tenant: &Tenant,
         document: &config::ResolvedDocument,
         by: NamedBy,
+        turn: Turn,
         memory: usize,
         timeout: Duration,
     ) -> Result<Found, Error> {
@@ -314,19 +346,21 @@ impl Programs {
             config::ResolvedDocument::File(path) => {
                 let (this, tenant, path) = (self.clone(), tenant.clone(), path.to_string());
                 let url = format!("file:{path}");
-                blocking(&url, move || this.file(&tenant, &path, memory)).await
+                let of = path.clone();
+                let read = blocking(&url, move || this.read_file(&tenant, &path)).await?;
+                self.finish(&of, read, turn, memory).await
             }
             config::ResolvedDocument::Http(url) => {
                 let failed = |e: pointsman_web::Error| Error::Fetch {
-                    url: url.clone(),
+                    url: pointsman_web::shown_text(url),
                     why: e.to_string(),
                 };
                 let parsed = Web::url(url, None).map_err(failed)?;
                 let until = Instant::now() + timeout;
                 let allowed = self.allowed(tenant, &parsed, by);
                 let (base, text) = self.fetch(tenant, &allowed, parsed, timeout).await?;
-                let (this, tenant) = (self.clone(), tenant.clone());
-                let load = move || {
+                let (this, tenant, of) = (self.clone(), tenant.clone(), base.clone());
+                let read = move || {
                     let remote = Remote {
                         programs: &this,
                         tenant: &tenant,
@@ -335,31 +369,57 @@ impl Programs {
                         left: Cell::new((MAX_INCLUDES, MAX_INCLUDED)),
                         tasks: tokio::runtime::Handle::current(),
                     };
-                    let found = this.compile_and_load(&tenant, base.as_str(), &text, &remote, memory)?;
-                    Ok(Found {
-                        base: Some(base),
-                        ..found
-                    })
+                    this.read(&tenant, of.as_str(), &text, &remote)
                 };
-                blocking(url, load).await
+                let read = blocking(base.as_str(), read).await?;
+                let found = self.finish(base.as_str(), read, turn, memory).await?;
+                Ok(Found {
+                    base: Some(base),
+                    ..found
+                })
             }
         }
-    }
-
-    /// Waits for the turn of an invocation; it lasts until the answer is dropped.
-    pub async fn turn_to_compile(&self) -> Option<tokio::sync::SemaphorePermit<'_>> {
-        // Never closed.
-        self.inner.invoked.acquire().await.ok()
     }
 
     /// A document that a strategy brings with it.
     pub async fn inline(&self, tenant: &Tenant, url: &str, text: String, memory: usize) -> Result<Found, Error> {
         let (this, tenant, of) = (self.clone(), tenant.clone(), url.to_owned());
-        let load = move || this.compile_and_load(&tenant, &of, &text, &pointsman_scxml::NoFiles, memory);
-        blocking(url, load).await
+        let read = blocking(url, move || this.read(&tenant, &of, &text, &pointsman_scxml::NoFiles)).await?;
+        self.finish(url, read, Turn::InTurn, memory).await
     }
 
-    fn file(&self, tenant: &Tenant, path: &str, memory: usize) -> Result<Found, Error> {
+    /// What was read becomes a program. Only now is anything waited for that others hold.
+    async fn finish(&self, url: &str, read: Read, turn: Turn, memory: usize) -> Result<Found, Error> {
+        let loaded = match read {
+            Read::Loaded(loaded) => loaded,
+            Read::Parsed(parsed) => {
+                let turn = match turn {
+                    // Never closed.
+                    Turn::InTurn => self.inner.turn.clone().acquire_owned().await.ok(),
+                    Turn::AtOnce => None,
+                };
+                let this = self.clone();
+                let make = move || {
+                    let _turn = turn;
+                    this.make(*parsed)
+                };
+                blocking(url, make).await?
+            }
+        };
+        Ok(self.found(url, loaded, memory))
+    }
+
+    fn found(&self, url: &str, loaded: Loaded, memory: usize) -> Found {
+        Found {
+            name: name_of(url),
+            version: 0,
+            component: loaded.strategy.digest(),
+            program: self.program(loaded, memory),
+            base: None,
+        }
+    }
+
+    fn read_file(&self, tenant: &Tenant, path: &str) -> Result<Read, Error> {
         let full = format!("{tenant}/{path}");
         let failed = |e: std::io::Error| Error::Fetch {
             url: format!("file:{path}"),
@@ -370,7 +430,7 @@ impl Programs {
             Some((folder, _)) => self.inner.documents.open_dir(folder).map_err(failed)?,
             None => self.inner.documents.try_clone().map_err(failed)?,
         };
-        self.compile_and_load(tenant, path, &text, &Folder(folder), memory)
+        self.read(tenant, path, &text, &Folder(folder))
     }
 
     /// What may be asked for a document, for what it includes, and where those may redirect to.
@@ -404,12 +464,11 @@ impl Programs {
                 max_stale: None,
                 max_stale_if_error: Some(self.inner.outgoing.max_stale()),
             },
+            // Calls wait for documents.
+            reserved: true,
             ..Request::get(url.clone())
         };
-        let failed = |why: String| Error::Fetch {
-            url: url.to_string(),
-            why,
-        };
+        let failed = |why: String| Error::Fetch { url: shown(&url), why };
         let answer = self.inner.outgoing.send_to(tenant, allowed, request).await;
         let answer: Answer = answer.map_err(|e| failed(e.to_string()))?;
         if !(200..300).contains(&answer.status) {
@@ -422,41 +481,46 @@ impl Programs {
         Ok((from, text))
     }
 
-    fn compile_and_load(
-        &self,
-        tenant: &Tenant,
-        url: &str,
-        text: &str,
-        files: &dyn Resolver,
-        memory: usize,
-    ) -> Result<Found, Error> {
+    /// Reads a document and its includes, which may take long: nobody waits for that but who wants it.
+    fn read(&self, tenant: &Tenant, url: &str, text: &str, files: &dyn Resolver) -> Result<Read, Error> {
         let key = document_key(tenant, url, text);
+        if let Some(loaded) = self.made(&key, files) {
+            return Ok(Read::Loaded(loaded));
+        }
+        let recording = Recording {
+            files,
+            reads: RefCell::default(),
+        };
+        let (document, _) = parse(url, text, &recording)?;
+        Ok(Read::Parsed(Box::new(Parsed {
+            key,
+            url: url.to_owned(),
+            document,
+            reads: recording.reads.into_inner(),
+        })))
+    }
+
+    /// Compiles and loads what was read, unless somebody else has just done so.
+    fn make(&self, parsed: Parsed) -> Result<Loaded, Error> {
+        let Parsed {
+            key,
+            url,
+            document,
+            reads,
+        } = parsed;
         // A burst of calls after a change compiles once: the others wait here for the first.
         let _one_at_a_time = lock(&self.inner.compiling[usize::from(key.0[0]) % COMPILING]);
-        let loaded = match self.made(&key, files) {
-            Some(loaded) => loaded,
-            None => {
-                let recording = Recording {
-                    files,
-                    reads: RefCell::default(),
-                };
-                let compiled = self.compile(url, text, &recording)?;
-                let loaded = self.load(&compiled.component)?;
-                let made = Made {
-                    component: loaded.strategy.digest(),
-                    reads: recording.reads.into_inner(),
-                };
-                lock(&self.inner.compiled).insert(key, Arc::new(made), 1);
-                loaded
-            }
-        };
-        Ok(Found {
-            name: name_of(url),
-            version: 0,
+        let made = lock(&self.inner.compiled).get(&key).filter(|made| made.reads == reads);
+        if let Some(loaded) = made.and_then(|made| self.cached(&made.component)) {
+            return Ok(loaded);
+        }
+        let loaded = self.load(&self.compile_parsed(&url, &document)?.component)?;
+        let made = Made {
             component: loaded.strategy.digest(),
-            program: self.program(loaded, memory),
-            base: None,
-        })
+            reads,
+        };
+        lock(&self.inner.compiled).insert(key, Arc::new(made), 1);
+        Ok(loaded)
     }
 
     /// What the document was compiled to, if it is still loaded and every include still reads the same.
@@ -471,29 +535,29 @@ impl Programs {
 
     /// Compiles a document.
     pub fn compile(&self, url: &str, text: &str, files: &dyn Resolver) -> Result<Compiled, Error> {
-        let (document, mut warnings) = pointsman_scxml::read(url, text, files).map_err(|e| {
-            Error::Document(Problems {
-                diagnostics: e.diagnostics,
-                files: e.files,
-            })
-        })?;
-        match self.inner.compiler.compile(&document, Form::Image) {
-            Ok(compiled) => {
-                warnings.extend(compiled.warnings);
-                let warnings = Problems {
-                    diagnostics: warnings,
-                    files: document.files,
-                };
-                Ok(Compiled {
-                    component: compiled.component,
-                    warnings,
-                })
-            }
-            Err(e) => Err(Error::Fetch {
-                url: url.into(),
-                why: e.to_string(),
-            }),
-        }
+        let (document, mut warnings) = parse(url, text, files)?;
+        let compiled = self.compile_parsed(url, &document)?;
+        warnings.extend(compiled.warnings);
+        let warnings = Problems {
+            diagnostics: warnings,
+            files: document.files,
+        };
+        Ok(Compiled {
+            component: compiled.component,
+            warnings,
+        })
+    }
+
+    fn compile_parsed(
+        &self,
+        url: &str,
+        document: &pointsman_scxml::model::Document,
+    ) -> Result<pointsman_compiler::Compiled, Error> {
+        let compiled = self.inner.compiler.compile(document, Form::Image);
+        compiled.map_err(|e| Error::Fetch {
+            url: pointsman_web::shown_text(url),
+            why: e.to_string(),
+        })
     }
 
     /// Checks and loads a component.
@@ -539,6 +603,19 @@ impl Programs {
     }
 }
 
+fn parse(
+    url: &str,
+    text: &str,
+    files: &dyn Resolver,
+) -> Result<(pointsman_scxml::model::Document, Vec<Diagnostic>), Error> {
+    pointsman_scxml::read(url, text, files).map_err(|e| {
+        Error::Document(Problems {
+            diagnostics: e.diagnostics,
+            files: e.files,
+        })
+    })
+}
+
 /// A panic while one of these is held leaves the maps as they were.
 fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
     m.lock().unwrap_or_else(PoisonError::into_inner)
@@ -551,7 +628,7 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, Error> {
     tokio::task::spawn_blocking(f).await.unwrap_or_else(|e| {
         Err(Error::Fetch {
-            url: url.into(),
+            url: pointsman_web::shown_text(url),
             why: e.to_string(),
         })
     })
@@ -720,8 +797,9 @@ impl Resolver for Remote<'_> {
         let url = Web::url(reference, Some(&base)).map_err(|e| refused(e.to_string()))?;
         if !self.allowed.allows(&url) {
             return Err(refused(format!(
-                "`{url}` is not among the destinations that are allowed: a fetched document includes from the server that the \
-                 configuration names, and from what is in `allow` of the tenant's [tenant.http]"
+                "`{}` is not among the destinations that are allowed: a fetched document includes from the server that the \
+                 configuration names, and from what is in `allow` of the tenant's [tenant.http]",
+                shown(&url)
             )));
         }
         let (files, bytes) = self.left.get();
@@ -732,7 +810,7 @@ impl Resolver for Remote<'_> {
             .tasks
             .block_on(self.programs.fetch(self.tenant, &self.allowed, url.clone(), timeout));
         let (from, text) = fetched.map_err(|error| ResolveError::Failed {
-            resolved: url.to_string(),
+            resolved: shown(&url),
             reason: match error {
                 Error::Fetch { why, .. } => why,
                 other => other.to_string(),
@@ -800,8 +878,16 @@ mod tests {
         }
 
         fn file(&self, tenant: &str) -> Digest {
-            let found = self.programs.file(&tenant.parse().unwrap(), "r.scxml", 1 << 20);
-            found.unwrap().component
+            self.found(tenant).component
+        }
+
+        fn found(&self, tenant: &str) -> Found {
+            let read = self.programs.read_file(&tenant.parse().unwrap(), "r.scxml").unwrap();
+            let loaded = match read {
+                Read::Loaded(loaded) => loaded,
+                Read::Parsed(parsed) => self.programs.make(*parsed).unwrap(),
+            };
+            self.programs.found("r.scxml", loaded, 1 << 20)
         }
     }
 
@@ -834,10 +920,7 @@ mod tests {
             <final/></scxml>"#;
         world.write("acme/r.scxml", text);
         for _ in 0..2 {
-            let found = world
-                .programs
-                .file(&"acme".parse().unwrap(), "r.scxml", 1 << 20)
-                .unwrap();
+            let found = world.found("acme");
             let settings = found.program.settings();
             assert_eq!((settings.max_age_ms, settings.max_waiting), (Some(60_000), Some(7)));
         }
@@ -885,6 +968,7 @@ mod tests {
         let app = axum::Router::new()
             .route("/docs/fresh", counted("max-age=600", DOCUMENT))
             .route("/docs/t.json", counted("max-age=600", "1"))
+            .route("/docs/bad", counted("no-cache", "<scxml><nonsense/></scxml>"))
             .route("/docs/stale", counted("no-cache", "<scxml/>"))
             .route(
                 "/away",
@@ -895,7 +979,9 @@ mod tests {
         let find = async |tenant: &str, path: &str, by: NamedBy| {
             let document = config::ResolvedDocument::Http(format!("http://{at}{path}"));
             let tenant = tenant.parse().unwrap();
-            let found = world.programs.find(&tenant, &document, by, 1 << 20, TIMEOUT);
+            let found = world
+                .programs
+                .find(&tenant, &document, by, Turn::AtOnce, 1 << 20, TIMEOUT);
             let found = found
                 .await
                 .map(|f| f.base.unwrap().to_string())
@@ -927,6 +1013,13 @@ mod tests {
             assert_eq!(fetched.unwrap().1, "<scxml/>");
             assert_eq!(fetches.load(Ordering::Relaxed), expected);
         }
+        let (bad, _) = find("acme", "/docs/bad?key=secret", NamedBy::Operator).await;
+        let bad = bad.unwrap_err();
+        assert!(bad.contains("/docs/bad") && !bad.contains("secret"), "{bad}");
+        let (gone, _) = find("acme", "/docs/gone?key=secret", NamedBy::Operator).await;
+        let gone = gone.unwrap_err();
+        assert!(gone.contains("/docs/gone") && !gone.contains("secret"), "{gone}");
+        let fetched = fetches.load(Ordering::Relaxed);
         let (away, _) = find("acme", "/away", NamedBy::Operator).await;
         let away = away.unwrap_err();
         assert!(away.contains("it redirects to http://localhost"), "{away}");
@@ -936,7 +1029,51 @@ mod tests {
             by_strategy.contains("not among the destinations that are allowed"),
             "{by_strategy}"
         );
-        assert_eq!(count, 6);
+        assert_eq!(count, fetched);
+        server.abort();
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_document_whose_server_hangs_keeps_nobody_from_compiling() {
+        let world = World::new();
+        world.write("acme/r.scxml", &DOCUMENT.replace("src=\"t.json\"", "expr=\"1\""));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = listener.local_addr().unwrap();
+        let (sender, mut asked) = tokio::sync::mpsc::channel(64);
+        let hangs = move || {
+            let sender = sender.clone();
+            async move {
+                sender.send(()).await.unwrap();
+                std::future::pending::<String>().await
+            }
+        };
+        let app = axum::Router::new()
+            .route("/x.scxml", axum::routing::get(|| async { DOCUMENT }))
+            .route("/t.json", axum::routing::get(hangs.clone()))
+            .route("/never.scxml", axum::routing::get(hangs));
+        let server = tokio::spawn(async move { axum::serve(listener, app).await });
+        // Enough for every lock to be held, were one held meanwhile.
+        for i in 0..40 {
+            let programs = world.programs.clone();
+            let path = if i == 0 { "never.scxml" } else { "x.scxml" };
+            let document = config::ResolvedDocument::Http(format!("http://{at}/{path}?{i}"));
+            let tenant = "globex".parse().unwrap();
+            tokio::spawn(async move {
+                let by = NamedBy::Operator;
+                let found = programs.find(&tenant, &document, by, Turn::InTurn, 1 << 20, Duration::from_secs(60));
+                found.await.map(drop)
+            });
+        }
+        for _ in 0..40 {
+            asked.recv().await.unwrap();
+        }
+        let document = config::ResolvedDocument::File("r.scxml".into());
+        let tenant = "acme".parse().unwrap();
+        let found = world
+            .programs
+            .find(&tenant, &document, NamedBy::Strategy, Turn::InTurn, 1 << 20, TIMEOUT);
+        let found = tokio::time::timeout(Duration::from_secs(20), found).await;
+        assert!(found.unwrap().is_ok());
         server.abort();
     }
 

@@ -46,8 +46,11 @@ pub struct Options {
 /// Events of the link that may wait; while the queue is full new calls are refused with 503.
 const MAX_LINK_EVENTS: usize = 16_384;
 
-/// How long sessions may take to end once the node is asked to stop.
+/// How long sessions may take to end once the node is asked to stop and no call waits any more.
 const DRAIN: Duration = Duration::from_secs(5);
+
+/// How long what they have sent may take after that.
+const SENDING: Duration = Duration::from_secs(5);
 
 /// Id of the key that [`demo::set_up`] adds to those of the configuration.
 const DEMO_KEY: &str = "demo";
@@ -101,6 +104,12 @@ pub async fn serve(options: Options) -> Result<(), Error> {
     let listeners = bind_http(&config.load())?;
     if let Some((_, address)) = listeners.first() {
         modules.locations().bound(*address);
+        if address.ip().is_unspecified() && config.load().application.orchestration.external_url.is_none() {
+            tracing::warn!(
+                %address,
+                "strategies are told that they are reached at this machine's own loopback address: set external-url, or bind REST to an address that others reach"
+            );
+        }
     }
     let mut bound: Vec<String> = listeners.iter().map(|(_, a)| format!("https://{a}")).collect();
     let mut reloader = Reloader::new(
@@ -138,6 +147,7 @@ pub async fn serve(options: Options) -> Result<(), Error> {
         calls: calls.clone(),
         workers: workers.clone(),
     }));
+    let sending = modules.clone();
     let backend = Arc::new(Backend {
         config: config.clone(),
         programs,
@@ -197,15 +207,17 @@ pub async fn serve(options: Options) -> Result<(), Error> {
     // Nobody listens any more only when the tasks have ended already.
     let _ = stop.send(true);
     let graceful = async {
+        // Calls first: a session that is about to decide about one must not be ended before the link has given it its time.
+        if let Some(link) = link {
+            link.stopped().await;
+        }
         let left = runtime.drain(DRAIN).await;
         if left > 0 {
             tracing::warn!(left, "sessions were ended by the stop");
         }
+        sending.settled(SENDING).await;
         handle.graceful_shutdown(Some(DRAIN));
         while tasks.join_next().await.is_some() {}
-        if let Some(link) = link {
-            link.stopped().await;
-        }
     };
     tokio::select! {
         () = graceful => tracing::info!("stopped"),
@@ -351,6 +363,12 @@ fn workers(config: &Config) -> Result<Workers, Error> {
     Ok(Workers::start(options)?)
 }
 
+/// What one tenant may have of the sessions where nothing is said: half of them beside other tenants, so that none can take the
+/// host away from all others.
+fn share(all: u32, tenants: usize) -> u32 {
+    if tenants > 1 { (all / 2).max(1) } else { all }
+}
+
 fn start_runtime(config: &Config, workers: &Workers, modules: &Modules) -> Result<runtime::Runtime, Error> {
     let a = &config.application;
     let options = runtime::Options {
@@ -364,7 +382,8 @@ fn start_runtime(config: &Config, workers: &Workers, modules: &Modules) -> Resul
         max_live_per_tenant: a
             .sandbox
             .max_live_sessions_per_tenant
-            .unwrap_or(a.sandbox.max_live_sessions) as usize,
+            .unwrap_or_else(|| share(a.sandbox.max_live_sessions, config.tenants.len()))
+            as usize,
         ..runtime::Options::default()
     };
     let services = runtime::Services {

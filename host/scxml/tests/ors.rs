@@ -75,8 +75,8 @@ fn another_profile_is_refused() {
 #[test]
 fn attributes_of_send_are_expressions() {
     let Operation::Send(send) = only(
-        "<send event=\"'a'\" target='_sessionid' targettype=\"'scxml'\" delay=\"'2s'\" sendid='s' timeout='5' \
-         hints='{ a: 1 }' namelist='x y'><param name='p' expr='1'/></send>",
+        "<send event=\"'a'\" target='_sessionid' targettype=\"'scxml'\" delay=\"'2s'\" sendid='s' \
+         namelist='x y'><param name='p' expr='1'/></send>",
     ) else {
         panic!()
     };
@@ -85,8 +85,6 @@ fn attributes_of_send_are_expressions() {
         ["'a'", "_sessionid", "'scxml'", "'2s'"]
     );
     assert_eq!(send.id.as_deref(), Some("s"));
-    assert_eq!(send.timeout.as_ref().map(|text| text.text.as_str()), Some("5"));
-    assert_eq!(send.hints.as_ref().map(|text| text.text.as_str()), Some("{ a: 1 }"));
     assert_eq!((send.namelist.len(), send.params.len()), (2, 1));
     // The names of W3C SCXML mean the same.
     let Operation::Send(send) = only("<send eventexpr='e' targetexpr='t' typeexpr='y' delayexpr='d' idlocation='i'/>")
@@ -96,6 +94,76 @@ fn attributes_of_send_are_expressions() {
     assert_eq!(
         [&send.event, &send.target, &send.processor, &send.delay].map(expr),
         ["e", "t", "y", "d"]
+    );
+}
+
+#[test]
+fn a_send_and_the_cancel_of_it_may_both_have_quotes_around_the_id() {
+    for (attribute, expected) in [
+        ("sendid=\"'s1'\"", "s1"),
+        ("id=\"'s1'\"", "s1"),
+        ("sendid='\"s1\"'", "s1"),
+        ("sendid='s1'", "s1"),
+        ("sendid=\"'s1\"", "'s1"),
+    ] {
+        let Operation::Send(send) = only(&format!("<send event=\"'e'\" {attribute}/>")) else {
+            panic!()
+        };
+        assert_eq!(send.id.as_deref(), Some(expected), "{attribute}");
+    }
+    let text =
+        format!("<scxml {W3C} version='1.0'><state><onentry><send event='e' id=\"'s1'\"/></onentry></state></scxml>");
+    let Operation::Send(send) = &document(&text).states[0].onentry[0][0].operation else {
+        panic!()
+    };
+    assert_eq!(send.id.as_deref(), Some("'s1'"), "a literal in W3C SCXML");
+}
+
+#[test]
+fn attributes_of_send_without_an_effect_are_said() {
+    let text = ors("<state><onentry><send event=\"'a'\" timeout='5' hints='{ a: 1 }'/></onentry></state>");
+    let (document, warnings) = read("main.scxml", &text, &NoFiles).unwrap();
+    let found: Vec<_> = warnings
+        .iter()
+        .map(|found| (found.code, found.message.as_str()))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            (
+                "ignored-attribute",
+                "`timeout` of `<send>` has no effect in this version"
+            ),
+            ("ignored-attribute", "`hints` of `<send>` has no effect in this version")
+        ]
+    );
+    let Operation::Send(send) = &document.states[0].onentry[0][0].operation else {
+        panic!()
+    };
+    assert_eq!(send.timeout.as_ref().map(|text| text.text.as_str()), Some("5"));
+    assert_eq!(send.hints.as_ref().map(|text| text.text.as_str()), Some("{ a: 1 }"));
+}
+
+#[test]
+fn data_may_not_have_the_names_of_what_scripts_of_ors_find() {
+    for id in ["_data", "_genesys"] {
+        let body = format!("<datamodel><data id='{id}' expr='1'/></datamodel><final/>");
+        assert_eq!(codes(&ors(&body)), ["invalid-id"]);
+        assert_eq!(codes(&format!("<scxml {W3C} version='1.0'>{body}</scxml>")), [""; 0]);
+    }
+    assert_eq!(
+        codes(&ors("<state><datamodel><data id='_data'/></datamodel></state>")),
+        ["invalid-id"]
+    );
+    let errors = read(
+        "main.scxml",
+        &ors("<datamodel><data id='_data'/></datamodel><final/>"),
+        &NoFiles,
+    )
+    .unwrap_err();
+    assert!(
+        errors.to_string().contains("give it another id, such as `data`"),
+        "{errors}"
     );
 }
 

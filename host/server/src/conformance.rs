@@ -1,22 +1,25 @@
 //! W3C's SCXML tests, run as the server runs strategies: compiled, each session in its own sandbox, on the session runtime, in
 //! real time. All of a suite run side by side; a test's delays are never shortened.
 //!
-//! Tests that a person is to judge are judged by what is written down in [`oracle`]: their logs, states, and whether they are
-//! loaded at all.
+//! Tests that a person is to judge are judged by what is written down in [`oracle`]: their logs, states, traces, and whether
+//! they are loaded at all. Where the suite has a variant of such a test that judges itself, that has to pass as well.
 
 mod oracle;
 
-use oracle::{Ran, oracle};
+use oracle::{Ran, Unstarted, oracle};
 use pointsman_compiler::{Compiler, Form};
-use pointsman_contract::{BASIC_HTTP_PROCESSOR, Command, CommandId, Ended, Invoke, SessionId};
+use pointsman_contract::{
+    BASIC_HTTP_PROCESSOR, Command, CommandId, Ended, Event, Failure, Inspection, Invoke, Moment, SessionId, Settings,
+    StartInfo, Step, TraceEntry,
+};
 use pointsman_node::adapters::{Lanes, Program};
 use pointsman_sandbox::{Sandbox, Workers, WorkersOptions};
-use pointsman_session::core;
+use pointsman_session::core::{self, basic_http::is_basic_http};
 use pointsman_session::runtime::{self, Info, Invocation, Refused, Runtime, StartRequest};
 use pointsman_simulate::FolderResolver;
 use pointsman_store::memory;
 use serde::Deserialize;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, Weak};
@@ -47,6 +50,9 @@ pub(crate) struct Test {
     pub section: String,
     /// What it is about.
     pub section_title: Option<String>,
+    /// A variant that needs nobody to judge it, relative to the suite's folder.
+    #[serde(default)]
+    pub manual_as_auto: Option<String>,
 }
 
 /// How a test went.
@@ -54,6 +60,8 @@ pub(crate) struct Test {
 pub(crate) enum Verdict {
     /// Its documents reached `pass`.
     Passed,
+    /// They did, and what they sent by HTTP went to themselves: no network was there.
+    Looped,
     /// A person is to judge it, and what a person would look for is there.
     Asserted,
     /// One did not; why.
@@ -95,7 +103,7 @@ impl Report {
         let run = of.filter(|(_, verdict)| !matches!(verdict, Verdict::NotRun(_)));
         let passed = run
             .clone()
-            .filter(|(_, verdict)| matches!(verdict, Verdict::Passed | Verdict::Asserted));
+            .filter(|(_, verdict)| matches!(verdict, Verdict::Passed | Verdict::Looped | Verdict::Asserted));
         (passed.count(), run.count())
     }
 
@@ -111,7 +119,9 @@ impl Report {
     pub(crate) fn table(&self) -> String {
         let mut out = String::from(
             "# W3C's SCXML tests\n\nWritten by `pointsman conformance SUITE --table docs/conformance.md`. *Asserted*: the suite has a person \
-             judge the test; here the program looks for what the person would (`host/server/src/conformance/oracle.rs`).\n\n",
+             judge the test; here the program looks for what the person would (`host/server/src/conformance/oracle.rs`), and runs \
+             the variant that needs nobody where the suite has one. *Looped*: the test posts to itself by the Basic HTTP processor; \
+             the session hears itself without a network, so that HTTP is not what is tested (`host/server/tests` does that).\n\n",
         );
         for conformance in ["mandatory", "optional"] {
             let (passed, run) = self.count(conformance);
@@ -121,6 +131,7 @@ impl Report {
         for (test, verdict) in &self.tests {
             let verdict = match verdict {
                 Verdict::Passed => "passed".to_owned(),
+                Verdict::Looped => "passed (looped: posts to itself, no network)".to_owned(),
                 Verdict::Asserted => "passed (asserted)".to_owned(),
                 Verdict::Failed(why) => format!(
                     "**failed**: {}",
@@ -158,6 +169,8 @@ pub(crate) fn run(sandbox: Sandbox, compiler: Compiler, folder: &Path, only: &[S
         runtime: OnceLock::new(),
         folders: Mutex::default(),
         children: Mutex::default(),
+        traces: Mutex::default(),
+        looped: Mutex::default(),
         ends: Mutex::default(),
         ended: Condvar::new(),
     });
@@ -194,7 +207,9 @@ fn index(folder: &Path) -> Result<Vec<Test>, Error> {
 struct Begun {
     test: Test,
     /// Its sessions, or why one of them did not begin.
-    sessions: Result<Vec<SessionId>, String>,
+    sessions: Result<Vec<SessionId>, Unstarted>,
+    /// The same of its variant that needs nobody to judge it, if there is one.
+    automatic: Option<Result<SessionId, Unstarted>>,
     not_run: Option<&'static str>,
     at: Instant,
 }
@@ -202,9 +217,16 @@ struct Begun {
 fn begin(world: &Arc<World>, folder: &Path, test: Test) -> Begun {
     let not_run = not_for_us(&test);
     let documents = if not_run.is_some() { &[] } else { &test.docs[..] };
-    let started = documents.iter().map(|document| world.start(&folder.join(document)));
+    let started = documents
+        .iter()
+        .map(|document| world.start(&folder.join(document), test.manual));
+    let automatic = test.manual_as_auto.as_ref().filter(|_| not_run.is_none());
+    // Suites come without the folder of these: they are another's work. One that is missing in it is a failure.
+    let automatic = automatic.map(|document| folder.join(document));
+    let automatic = automatic.filter(|document| document.parent().is_some_and(Path::is_dir));
     Begun {
         sessions: started.collect(),
+        automatic: automatic.map(|document| world.start(&document, false)),
         not_run,
         at: Instant::now(),
         test,
@@ -225,6 +247,7 @@ fn judge(world: &World, begun: Begun) -> (Test, Verdict) {
     let Begun {
         test,
         sessions,
+        automatic,
         not_run,
         at,
     } = begun;
@@ -235,15 +258,16 @@ fn judge(world: &World, begun: Begun) -> (Test, Verdict) {
     let verdict = match oracle(&test.id).filter(|_| test.manual) {
         Some(expected) => {
             let ran = sessions.map(|ids| ids.into_iter().map(|id| world.ran(id, until)).collect::<Vec<_>>());
-            expected.judge(ran).map_or_else(Verdict::Failed, |()| Verdict::Asserted)
+            let judged = expected.judge(ran).and_then(|()| world.variant(automatic, until));
+            judged.map_or_else(Verdict::Failed, |()| Verdict::Asserted)
         }
         None => match sessions {
-            Err(why) => Verdict::Failed(why),
+            Err(why) => Verdict::Failed(why.to_string()),
             Ok(sessions) => {
-                let failed = sessions
-                    .into_iter()
-                    .find_map(|session| world.outcome(session, until).err());
-                failed.map_or(Verdict::Passed, Verdict::Failed)
+                let failed = sessions.iter().find_map(|session| world.outcome(*session, until).err());
+                let looped = sessions.iter().any(|session| lock(&world.looped).contains(session));
+                let passed = if looped { Verdict::Looped } else { Verdict::Passed };
+                failed.map_or(passed, Verdict::Failed)
             }
         },
     };
@@ -260,6 +284,10 @@ struct World {
     folders: Mutex<HashMap<SessionId, PathBuf>>,
     /// Sessions by the one that has invoked them, in order.
     children: Mutex<HashMap<SessionId, Vec<SessionId>>>,
+    /// What sessions did that were asked for a trace.
+    traces: Mutex<HashMap<SessionId, Vec<TraceEntry>>>,
+    /// Sessions that have posted to themselves.
+    looped: Mutex<HashSet<SessionId>>,
     ends: Mutex<HashMap<SessionId, Ended>>,
     ended: Condvar,
 }
@@ -274,11 +302,12 @@ impl World {
         self.runtime.get().expect("it is set before a session runs")
     }
 
-    fn start(&self, document: &Path) -> Result<SessionId, String> {
-        let text = std::fs::read_to_string(document).map_err(|e| format!("{}: {e}", document.display()))?;
+    fn start(&self, document: &Path, trace: bool) -> Result<SessionId, Unstarted> {
+        let text = std::fs::read_to_string(document)
+            .map_err(|e| Unstarted::Otherwise(format!("{}: {e}", document.display())))?;
         let folder = document.parent().unwrap_or(Path::new(".")).to_owned();
         let name = document.file_name().unwrap_or_default().to_string_lossy();
-        self.start_text(&name, &text, folder, "{}", None)
+        self.start_text(&name, &text, folder, "{}", trace, None)
     }
 
     fn start_text(
@@ -287,34 +316,39 @@ impl World {
         text: &str,
         folder: PathBuf,
         params: &str,
+        trace: bool,
         invocation: Option<Invocation>,
-    ) -> Result<SessionId, String> {
-        let resolver = FolderResolver::open(&folder).map_err(|e| e.to_string())?;
-        let (document, _) = pointsman_scxml::read(name, text, &resolver).map_err(|e| e.to_string())?;
-        let compiled = self
-            .compiler
-            .compile(&document, Form::Image)
-            .map_err(|e| e.to_string())?;
-        let strategy = self.sandbox.load(&compiled.component).map_err(|e| e.to_string())?;
+    ) -> Result<SessionId, Unstarted> {
+        let otherwise = |why: &dyn std::fmt::Display| Unstarted::Otherwise(why.to_string());
+        let resolver = FolderResolver::open(&folder).map_err(|e| otherwise(&e))?;
+        let read = pointsman_scxml::read(name, text, &resolver);
+        let (document, _) = read.map_err(|errors| Unstarted::Refused {
+            codes: errors.diagnostics.iter().map(|found| found.code).collect(),
+            why: errors.to_string(),
+        })?;
+        let compiled = self.compiler.compile(&document, Form::Image);
+        let compiled = compiled.map_err(|e| otherwise(&e))?;
+        let strategy = self.sandbox.load(&compiled.component).map_err(|e| otherwise(&e))?;
         let request = StartRequest {
-            tenant: "conformance"
-                .parse()
-                .map_err(|_| "a constant that fits the rules of names")?,
-            strategy: "test".parse().map_err(|_| "a constant that fits the rules of names")?,
+            tenant: "conformance".parse().expect("a constant that fits the rules of names"),
+            strategy: "test".parse().expect("a constant that fits the rules of names"),
             version: 1,
             component: strategy.digest(),
-            program: Arc::new(Program {
-                sandbox: self.sandbox.clone(),
-                strategy,
-                memory: MEMORY,
+            program: Arc::new(Watched {
+                program: Program {
+                    sandbox: self.sandbox.clone(),
+                    strategy,
+                    memory: MEMORY,
+                },
+                world: self.me.clone(),
             }),
             params: params.to_owned(),
             origin: name.to_owned(),
-            trace: false,
+            trace,
             invocation,
         };
         let mut folders = lock(&self.folders);
-        let session = self.runtime().start(request).map_err(|e| e.to_string())?;
+        let session = self.runtime().start(request).map_err(|e| otherwise(&e))?;
         folders.insert(session, folder);
         Ok(session)
     }
@@ -363,6 +397,15 @@ impl World {
         ))
     }
 
+    /// Waits for the end of a test's variant that needs nobody to judge it.
+    fn variant(&self, automatic: Option<Result<SessionId, Unstarted>>, until: Instant) -> Result<(), String> {
+        let Some(session) = automatic else { return Ok(()) };
+        let outcome = session
+            .map_err(|why| why.to_string())
+            .and_then(|session| self.outcome(session, until));
+        outcome.map_err(|why| format!("its variant in manual-as-auto: {why}"))
+    }
+
     /// Waits for the end of a session and of those that it has invoked, and shows what can be seen of them.
     fn ran(&self, session: SessionId, until: Instant) -> Result<Ran, String> {
         let ended = self.ended(session, until)?;
@@ -376,6 +419,7 @@ impl World {
             active: self.runtime().get(session).map_err(|e| e.to_string())?.active,
             log: self.log(session)?,
             children: children.collect::<Result<_, String>>()?,
+            trace: lock(&self.traces).remove(&session).unwrap_or_default(),
         })
     }
 
@@ -396,9 +440,73 @@ impl World {
             (None, Some(text)) => (format!("{}#{}", info.origin, invoke.id), text.clone()),
             (None, None) => return Err("nothing to invoke".into()),
         };
-        let child = self.start_text(&name, &text, folder, &invoke.params, Some(invocation))?;
+        let child = self.start_text(&name, &text, folder, &invoke.params, false, Some(invocation));
+        let child = child.map_err(|why| why.to_string())?;
         lock(&self.children).entry(info.id).or_default().push(child);
         Ok(())
+    }
+}
+
+/// Where a session would be reached by HTTP, if it were.
+fn location(session: SessionId) -> String {
+    format!("http://localhost/scxml/session/{session}/basichttp/conformance")
+}
+
+/// A strategy of which is seen what its sessions do.
+struct Watched {
+    program: Program,
+    world: Weak<World>,
+}
+
+struct WatchedSession {
+    id: SessionId,
+    strategy: Box<dyn runtime::Strategy>,
+    world: Weak<World>,
+}
+
+impl runtime::Program for Watched {
+    fn instantiate(&self, info: &Info) -> Result<Box<dyn runtime::Strategy>, Failure> {
+        Ok(Box::new(WatchedSession {
+            id: info.id,
+            strategy: self.program.instantiate(info)?,
+            world: self.world.clone(),
+        }))
+    }
+
+    fn settings(&self) -> Settings {
+        self.program.settings()
+    }
+}
+
+impl WatchedSession {
+    fn saw(&self, step: Step) -> Step {
+        let Some(world) = self.world.upgrade() else { return step };
+        if !step.trace.is_empty() {
+            let mut traces = lock(&world.traces);
+            traces.entry(self.id).or_default().extend(step.trace.iter().cloned());
+        }
+        let own = location(self.id);
+        let looped = |command: &Command| matches!(command, Command::Send(send) if is_basic_http(send.processor.as_deref()) && send.target.as_ref() == Some(&own));
+        if step.commands.iter().any(looped) {
+            lock(&world.looped).insert(self.id);
+        }
+        step
+    }
+}
+
+impl runtime::Strategy for WatchedSession {
+    fn start(&mut self, moment: Moment, info: &StartInfo, reads: &mut dyn runtime::Reads) -> Result<Step, Failure> {
+        let step = self.strategy.start(moment, info, reads)?;
+        Ok(self.saw(step))
+    }
+
+    fn handle(&mut self, moment: Moment, event: &Event, reads: &mut dyn runtime::Reads) -> Result<Step, Failure> {
+        let step = self.strategy.handle(moment, event, reads)?;
+        Ok(self.saw(step))
+    }
+
+    fn inspect(&mut self) -> Result<Inspection, Failure> {
+        self.strategy.inspect()
     }
 }
 
@@ -433,7 +541,7 @@ impl runtime::Commands for World {
 
     fn processors(&self, session: SessionId) -> Vec<(&'static str, String)> {
         // The tests post to their own locations, which takes no network: the session core does it.
-        let at = format!("http://localhost/scxml/session/{session}/basichttp/conformance");
+        let at = location(session);
         vec![(BASIC_HTTP_PROCESSOR, at.clone()), ("basichttp", at)]
     }
 }

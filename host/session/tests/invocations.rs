@@ -4,7 +4,7 @@
 mod common;
 
 use common::{PATIENCE, Script, Seen, World, act, send};
-use pointsman_contract::{CANCEL_EVENT, Command, Ended, Event, Invoke, SessionId};
+use pointsman_contract::{CANCEL_EVENT, Command, Ended, Event, Invoke, MAX_EVENT_DATA, SessionId};
 use pointsman_session::runtime::{Error, Invocation, MAX_CHILDREN, MAX_DEPTH, Options, StartRequest};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -107,6 +107,33 @@ fn events_for_a_child_that_is_not_there_yet_wait_for_it_and_its_own_reach_the_pa
     assert_eq!(
         from_child.iter().map(|e| e.name.as_str()).collect::<Vec<_>>(),
         ["hello", "done.invoke.child"]
+    );
+}
+
+#[test]
+fn the_end_of_a_child_is_heard_without_its_data_where_these_are_too_large_for_an_event() {
+    let world = World::new(options());
+    let script = Script::default();
+    let heard = script.handled.clone();
+    let place = invoking(&world, script);
+    let child = world
+        .runtime
+        .start(child_of(&world, &place, Script::default()))
+        .unwrap();
+    // As much as an event can bring; `done.invoke.child` has to hold more beside it.
+    let data = format!("\"{}\"", "x".repeat(MAX_EVENT_DATA - "finish".len() - 2));
+    world
+        .runtime
+        .send(child, Event::external("finish", Some(data)))
+        .unwrap();
+    wait_until(|| names(&heard) == ["done.invoke.child"]);
+    let event = heard.lock().unwrap().last().cloned().unwrap();
+    assert_eq!((event.data, event.invokeid.as_deref()), (None, Some("child")));
+    let log = world.runtime.log(place.session).unwrap();
+    let last = &log.last().unwrap().entry;
+    assert!(
+        last.level == 2 && last.text.starts_with("`done.invoke.child` comes without its data"),
+        "{last:?}"
     );
 }
 

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{PATIENCE, Script, Threads, World, act, send};
-use pointsman_contract::{Cancel, Command, Ended, Event, EventKind, FailureCode, Request, Seq, SessionId};
+use pointsman_contract::{Cancel, Command, Ended, Event, EventKind, FailureCode, Request, Seq, SessionId, Settings};
 use pointsman_session::core;
 use pointsman_session::runtime::{Busy, Error, Executor, Filter, Job, Options, Page, Position, RESERVED_EVENTS};
 use pointsman_store::{
@@ -272,6 +272,31 @@ fn a_session_that_lives_too_long_is_ended() {
     };
     let world = World::new(Options { session, ..options() });
     let id = world.start(Script::default());
+    world.runtime.send(id, act(&[request("started")])).unwrap();
+    world.next_command();
+    world.advance(500);
+    let (ended_id, ended) = world.next_end();
+    assert_eq!(ended_id, id);
+    assert!(matches!(ended, Ended::Terminated(reason) if reason.contains("max-session-age")));
+}
+
+#[test]
+fn a_document_that_settles_zero_has_the_hosts_limits() {
+    let session = core::Options {
+        max_age_ms: 500,
+        max_waiting: 3,
+        ..core::Options::default()
+    };
+    let world = World::new(Options { session, ..options() });
+    let settings = Settings {
+        max_age_ms: Some(0),
+        max_waiting: Some(0),
+        ..Settings::default()
+    };
+    let id = world.start(Script {
+        settings,
+        ..Script::default()
+    });
     world.runtime.send(id, act(&[request("started")])).unwrap();
     world.next_command();
     world.advance(500);

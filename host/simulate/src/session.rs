@@ -2,7 +2,9 @@
 
 use crate::report::Macrostep;
 use crate::script::{Case, Data};
-use pointsman_contract::{Digest, Ended, Event, Failure, FailureCode, SCXML_PROCESSOR, Seq, SessionId, Step};
+use pointsman_contract::{
+    BASIC_HTTP_PROCESSOR, Digest, Ended, Event, Failure, FailureCode, SCXML_PROCESSOR, Seq, SessionId, Settings, Step,
+};
 use pointsman_sandbox::Instance;
 use pointsman_session::core::{
     Answer, Call, Failed, Input, Options, Output, Rejected, Session, StepOutcome, TimerId, address,
@@ -12,6 +14,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 /// Macrosteps of one step of a case. A session that keeps itself busy would otherwise never let a step end.
 const MAX_MACROSTEPS: usize = 10_000;
+
+/// Where the Basic HTTP processor would reach a simulated session.
+const BASIC_HTTP_LOCATION: &str = "http://localhost/simulation/basichttp";
 
 /// The id of every simulated session: `_sessionid` is the same in every run.
 pub(crate) fn session_id() -> SessionId {
@@ -32,11 +37,15 @@ pub(crate) struct Simulated {
 }
 
 impl Simulated {
-    pub fn new(case: &Case, digest: Digest, sandbox: Instance, data: Data) -> Self {
+    pub fn new(case: &Case, digest: Digest, settings: &Settings, sandbox: Instance, data: Data) -> Self {
+        let of_host = Options::default();
         let id = session_id();
-        // As a server gives them: the SCXML processor under its URI and its short name.
+        // As a server gives them: each processor under its URI and its short name.
         let location = serde_json::json!({ "location": address(id) });
-        let processors = serde_json::json!({ SCXML_PROCESSOR: location, "scxml": location });
+        let http = serde_json::json!({ "location": BASIC_HTTP_LOCATION });
+        let processors = serde_json::json!({
+            SCXML_PROCESSOR: location, "scxml": location, BASIC_HTTP_PROCESSOR: http, "basichttp": http,
+        });
         let now_ms = u64::try_from(case.at.as_millisecond()).unwrap_or(0);
         let started = SessionStarted {
             component: digest,
@@ -55,7 +64,12 @@ impl Simulated {
                 id,
                 Options {
                     trace: true,
-                    ..Options::default()
+                    // As on a server, where zero settles nothing.
+                    max_age_ms: settings
+                        .max_age_ms
+                        .filter(|ms| *ms > 0)
+                        .map_or(of_host.max_age_ms, |ms| ms.min(of_host.max_age_ms)),
+                    ..of_host
                 },
                 started,
             ),

@@ -8,8 +8,8 @@ use crate::script::file::TestFile;
 use crate::script::{Case, Data, Input};
 use crate::session::{Simulated, not_made, session_id};
 use crate::{Error, read_file};
-use pointsman_compiler::{Compiler, Form, Limits, component_of_module};
-use pointsman_contract::Event;
+use pointsman_compiler::{Compiler, Form, Limits, Manifest, component_of_module};
+use pointsman_contract::{Event, Settings};
 use pointsman_sandbox::{Sandbox, Strategy, on_big_stack};
 use pointsman_scxml::render;
 use pointsman_session::core::Rejected;
@@ -30,6 +30,8 @@ pub struct Simulator {
 /// A strategy that is ready to run.
 pub struct Program {
     strategy: Strategy,
+    /// What its document settles for its sessions.
+    settings: Settings,
     /// What the reader and the compiler remarked, rendered; empty for a component.
     pub warnings: String,
 }
@@ -78,7 +80,12 @@ impl Simulator {
             path: path.to_owned(),
             source,
         })?;
-        Ok(Program { strategy, warnings })
+        let settings = Manifest::of(&component).map(|m| m.settings).unwrap_or_default();
+        Ok(Program {
+            strategy,
+            settings,
+            warnings,
+        })
     }
 
     /// Runs every case of a test file.
@@ -101,7 +108,12 @@ impl Simulator {
             steps: Vec::with_capacity(case.steps.len()),
         };
         let instance = match self.sandbox.instantiate(&program.strategy, MEMORY) {
-            Ok(instance) => instance,
+            Ok(mut instance) => {
+                if let Some(ms) = program.settings.event_timeout_ms {
+                    instance.limit_steps(std::time::Duration::from_millis(ms));
+                }
+                instance
+            }
             Err(error) => {
                 let mut step = StepReport::new(Input::Start, started_ms);
                 step.ended = Some(not_made(&error));
@@ -110,7 +122,13 @@ impl Simulator {
                 return report;
             }
         };
-        let mut session = Simulated::new(case, program.strategy.digest(), instance, data.clone());
+        let mut session = Simulated::new(
+            case,
+            program.strategy.digest(),
+            &program.settings,
+            instance,
+            data.clone(),
+        );
         let (start, steps) = match case.steps.split_first() {
             Some((first, rest)) if first.input == Input::Start => (&first.expect, rest),
             _ => (&Expectation::default(), case.steps.as_slice()),

@@ -189,6 +189,26 @@ fn sends_to_the_session_itself_and_cancels_are_compared_where_they_are_expected(
 }
 
 #[test]
+fn a_strategy_finds_the_processors_that_a_server_gives() {
+    let (_dir, file) = written(
+        r##"
+        <state id="a">
+          <onentry>
+            <log expr="_ioprocessors['http://www.w3.org/TR/scxml/#BasicHTTPEventProcessor'].location"/>
+            <send event="own" type="basichttp" targetexpr="_ioprocessors.basichttp.location"><param name="x" expr="1"/></send>
+            <send event="out" type="basichttp" target="http://other/"/>
+          </onentry>
+          <transition event="own"><log expr="'own ' + _event.data.x"/></transition>
+        </state>"##,
+        "[[case]]\nname = 'http'\n[[case.step]]\nexpect.log = ['http://localhost/simulation/basichttp', 'own 1']\n\
+         expect.commands = [{ send = 'own', type = 'basichttp', target = 'http://localhost/simulation/basichttp', data = { x = 1 } }, \
+         { send = 'out', type = 'basichttp', target = 'http://other/' }]\n",
+    );
+    let report = run(&file);
+    assert!(report.passed(), "{}", report.text(Colour::None, true));
+}
+
+#[test]
 fn timers_fire_at_their_time_and_never_before() {
     let (_dir, file) = written(
         ECHO,

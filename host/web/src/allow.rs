@@ -76,8 +76,16 @@ impl Destination {
         // `/api` is not `/apis`; and dot segments are gone already, but only those that are not half encoded.
         let rest = url.path().strip_prefix(prefix);
         let below = rest.is_some_and(|rest| rest.is_empty() || prefix.ends_with('/') || rest.starts_with('/'));
-        same && below && !has_encoded_slash(url.path())
+        same && below && !has_encoded_slash(url.path()) && !has_dot_segment(url.path())
     }
+}
+
+/// A dot segment that is none for us and one for some servers, which take parameters off first (`/api/..;x/other`).
+fn has_dot_segment(path: &str) -> bool {
+    path.split('/').any(|segment| {
+        let plain = segment.to_ascii_lowercase().replace("%2e", ".").replace("%3b", ";");
+        matches!(plain.split(';').next(), Some("." | ".."))
+    })
 }
 
 fn has_encoded_slash(path: &str) -> bool {
@@ -108,12 +116,24 @@ impl AllowList {
     }
 }
 
-/// What of a URL may stand in a message: no query, which often has secrets.
-pub(crate) fn shown(url: &Url) -> String {
+/// What of a URL may stand in a message: neither user nor query, which often have secrets.
+pub fn shown(url: &Url) -> String {
     let host = url.host().map_or_else(String::new, |host: Host<&str>| host.to_string());
     let port = url.port().map_or_else(String::new, |port| format!(":{port}"));
     let text = format!("{}://{host}{port}{}", url.scheme(), url.path());
     text.chars().take(256).collect()
+}
+
+/// The same of a text that is to be a URL, whatever it is.
+pub fn shown_text(text: &str) -> String {
+    let text = text.split(['?', '#']).next().unwrap_or_default();
+    let (scheme, rest) = match text.split_once("//") {
+        Some((scheme, rest)) => (format!("{scheme}//"), rest),
+        None => (String::new(), text),
+    };
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let server = authority.rsplit('@').next().unwrap_or_default();
+    format!("{scheme}{server}{path}").chars().take(128).collect()
 }
 
 #[cfg(test)]
@@ -138,6 +158,8 @@ mod tests {
             ("https://a/api", "https://a/api"),
             ("https://a/api", "https://a/api?x"),
             ("https://a/api", "https://a/api/x"),
+            ("https://a/api/", "https://a/api/...;/x;v=1"),
+            ("https://a/", "https://a/..;/x"),
             ("http://127.0.0.1:1/", "http://2130706433:1/x"),
             ("http://[::1]/", "http://[0:0::1]/"),
         ] {
@@ -157,6 +179,11 @@ mod tests {
             ("https://a/api/", "https://a/api/%2e%2e/other"),
             ("https://a/api/", "https://a/api/..%2fother"),
             ("https://a/api/", "https://a/api/..%5Cother"),
+            ("https://a/api/", "https://a/api/..;/other"),
+            ("https://a/api/", "https://a/api/x/..;v=1/other"),
+            ("https://a/api/", "https://a/api/%2E%2e;/other"),
+            ("https://a/api/", "https://a/api/..%3Bx/other"),
+            ("https://a/api/", "https://a/api/.;/x"),
             ("https://a/api/", "https://a/Api/x"),
             ("http://127.0.0.1/", "http://localhost/"),
             ("http://localhost/", "ftp://localhost/"),
@@ -184,5 +211,13 @@ mod tests {
     fn what_is_shown_of_a_url_has_no_secrets() {
         let url = "https://u:p@a:8443/x?key=1#f".parse().unwrap();
         assert_eq!(shown(&url), "https://a:8443/x");
+        for (text, expected) in [
+            ("https://u:p@a:x/x?key=1#f", "https://a:x/x"),
+            ("//u:p@a", "//a"),
+            ("x.scxml?key=1", "x.scxml"),
+            ("", ""),
+        ] {
+            assert_eq!(shown_text(text), expected);
+        }
     }
 }

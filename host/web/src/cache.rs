@@ -2,7 +2,7 @@
 
 use crate::client::Answer;
 use bytes::Bytes;
-use http::{Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_cache_semantics::{AfterResponse, BeforeRequest, CacheOptions, CachePolicy};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,6 +22,8 @@ type Key = (String, String);
 #[derive(Clone)]
 struct Entry {
     policy: Arc<CachePolicy>,
+    /// `ETag` and `Last-Modified`.
+    validators: HeaderMap,
     body: Bytes,
     weight: usize,
     /// Stamp of its last use.
@@ -51,19 +53,24 @@ pub(crate) enum Looked {
 /// What there is, though it cannot be used without asking.
 pub(crate) struct Stored {
     policy: Arc<CachePolicy>,
+    validators: HeaderMap,
     body: Bytes,
 }
 
-/// Only what is safe may be answered from memory.
-pub(crate) fn cacheable(request: &http::request::Parts) -> bool {
-    request.method == Method::GET
+/// What a server's answer makes of a question.
+pub(crate) enum Took {
+    Answer(Answer),
+    /// The server says that nothing has changed, and means something else: ask without conditions.
+    AskAgain,
 }
 
-/// What was fetched for somebody with a name must not be given to somebody without: as a shared cache has it.
-fn options(request: &http::request::Parts) -> CacheOptions {
-    let named = [header::AUTHORIZATION, header::COOKIE];
+/// Longest age that an answer may say it has; sums with more overflow.
+const MAX_AGE: u64 = 366 * 24 * 3600;
+
+/// An owner's sessions share a cache, and may act for different users.
+fn options() -> CacheOptions {
     CacheOptions {
-        shared: named.iter().any(|name| request.headers.contains_key(name)),
+        shared: true,
         // A server that says nothing is asked each time.
         cache_heuristic: 0.0,
         ..CacheOptions::default()
@@ -106,6 +113,7 @@ impl Cache {
             BeforeRequest::Stale { request, matches } => {
                 let stored = Stored {
                     policy: entry.policy,
+                    validators: entry.validators,
                     body: entry.body,
                 };
                 Looked::Ask(request, matches.then_some(stored))
@@ -121,10 +129,17 @@ impl Cache {
         stored: Option<Stored>,
         answer: Answer,
         now: SystemTime,
-    ) -> Answer {
-        let response = parts(&answer);
+    ) -> Took {
+        let mut response = parts(&answer);
+        let key = (owner.to_owned(), request.uri.to_string());
         let (policy, answer) = match stored {
             Some(stored) if answer.status == StatusCode::NOT_MODIFIED.as_u16() => {
+                // Only this entry's validators were sent: a server that does not repeat them means it all the same.
+                for name in [header::ETAG, header::LAST_MODIFIED] {
+                    if let (Some(sent), false) = (stored.validators.get(&name), response.headers.contains_key(&name)) {
+                        response.headers.insert(name, sent.clone());
+                    }
+                }
                 match stored.policy.after_response(request, &response, now) {
                     AfterResponse::NotModified(policy, parts) => {
                         let answer = Answer {
@@ -135,24 +150,28 @@ impl Cache {
                         };
                         (policy, answer)
                     }
-                    AfterResponse::Modified(policy, _) => (policy, answer),
+                    AfterResponse::Modified(..) => {
+                        self.entries().remove(&key);
+                        return Took::AskAgain;
+                    }
                 }
             }
             _ => {
-                let policy = CachePolicy::new_options(request, &response, now, options(request));
+                let policy = CachePolicy::new_options(request, &response, now, options());
                 (policy, answer)
             }
         };
-        let key = (owner.to_owned(), request.uri.to_string());
         // One that could be used neither now nor after a question to the server is of no use.
         let validators = [header::ETAG, header::LAST_MODIFIED];
         let useful = !policy.time_to_live(now).is_zero() || validators.iter().any(|v| answer.headers.contains_key(v));
-        if policy.is_storable() && useful {
-            self.put(key, policy, answer.body.clone());
+        // What names a user is no other's.
+        let anybodys = !answer.headers.contains_key(header::SET_COOKIE);
+        if policy.is_storable() && useful && anybodys {
+            self.put(key, policy, &answer);
         } else {
             self.entries().remove(&key);
         }
-        answer
+        Took::Answer(answer)
     }
 
     /// The stored answer, for a server that does not answer: not older than `max_stale` beyond its time.
@@ -178,8 +197,14 @@ impl Cache {
         self.entries().remove(&(owner.to_owned(), url.to_owned()));
     }
 
-    fn put(&self, key: Key, policy: CachePolicy, body: Bytes) {
+    fn put(&self, key: Key, policy: CachePolicy, answer: &Answer) {
+        let body = answer.body.clone();
         let weight = key.0.len() + key.1.len() + body.len();
+        let validators = [header::ETAG, header::LAST_MODIFIED].into_iter();
+        let validators = validators.filter_map(|name| {
+            let value = answer.headers.get(&name)?.clone();
+            Some((name, value))
+        });
         let mut entries = self.entries();
         entries.remove(&key);
         if body.len() > self.bounds.entry_bytes || weight > self.bounds.bytes || self.bounds.entries == 0 {
@@ -199,6 +224,7 @@ impl Cache {
         entries.bytes += weight;
         let entry = Entry {
             policy: Arc::new(policy),
+            validators: validators.collect(),
             body,
             weight,
             used,
@@ -219,7 +245,34 @@ fn parts(answer: &Answer) -> http::response::Parts {
     let mut response = http::Response::new(());
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::BAD_GATEWAY);
     *response.headers_mut() = answer.headers.clone();
+    understood(response.headers_mut());
     response.into_parts().0
+}
+
+/// Makes of an answer's header fields what the policy reads right: directives in lower case, as it compares them; `Age` within
+/// what it can add; and what must not be used without asking says so in the one word that it heeds when stale answers will do.
+fn understood(headers: &mut HeaderMap) {
+    if let Some(age) = headers.get(header::AGE) {
+        let age: Option<u64> = age.to_str().ok().and_then(|age| age.trim().parse().ok());
+        headers.insert(header::AGE, age.unwrap_or(MAX_AGE).min(MAX_AGE).into());
+    }
+    let fields = headers.get_all(header::CACHE_CONTROL).iter();
+    let mut control: Vec<String> = fields
+        .map(|field| String::from_utf8_lossy(field.as_bytes()).to_ascii_lowercase())
+        .collect();
+    let old = headers.get(header::PRAGMA).and_then(|p| p.to_str().ok());
+    if control.is_empty() && old.is_some_and(|old| old.to_ascii_lowercase().contains("no-cache")) {
+        control.push("no-cache".into());
+    }
+    let asks = ["no-cache", "proxy-revalidate", "s-maxage"];
+    if control.iter().any(|field| asks.iter().any(|word| field.contains(word))) {
+        control.push("must-revalidate".into());
+    }
+    if !control.is_empty()
+        && let Ok(value) = HeaderValue::from_str(&control.join(", "))
+    {
+        headers.insert(header::CACHE_CONTROL, value);
+    }
 }
 
 #[cfg(test)]
@@ -291,6 +344,11 @@ mod tests {
             (&[("cache-control", "max-age=60, no-store")][..], false),
             (&[("etag", "\"1\"")][..], true),
             (&[("etag", "\"1\""), ("cache-control", "no-store")][..], false),
+            (&[("etag", "\"1\""), ("cache-control", "No-Store")][..], false),
+            (&[("cache-control", "Max-Age=60")][..], true),
+            (&[("cache-control", "max-age=60, private")][..], false),
+            (&[("cache-control", "max-age=60, Private")][..], false),
+            (&[("cache-control", "max-age=60"), ("set-cookie", "a=b")][..], false),
         ] {
             let url = "http://x/";
             cache.took("a", &request(url), None, answer("1", headers), SystemTime::now());
@@ -299,21 +357,49 @@ mod tests {
     }
 
     #[test]
-    fn what_was_fetched_with_a_password_is_not_kept_unless_the_server_says_that_it_is_public() {
+    fn an_age_beyond_all_bounds_is_old_and_nothing_worse() {
         let bounds = Bounds {
             entries: 9,
             entry_bytes: 10,
             bytes: 1000,
         };
         let cache = Cache::new(bounds);
-        let mut with_password = request("http://x/");
-        with_password
-            .headers
-            .insert(header::AUTHORIZATION, "Basic x".parse().unwrap());
-        for (control, expected) in [("max-age=60", false), ("max-age=60, public", true)] {
-            let answer = answer("1", &[("cache-control", control)]);
-            cache.took("a", &with_password, None, answer, SystemTime::now());
-            assert_eq!(kept(&cache, "a", "http://x/"), expected);
+        let url = "http://x/";
+        for age in ["18446744073709551615", "99999999999999999999999", "soon"] {
+            let headers = [("cache-control", "max-age=60"), ("etag", "\"1\""), ("age", age)];
+            cache.took("a", &request(url), None, answer("1", &headers), SystemTime::now());
+            let later = SystemTime::now() + Duration::from_secs(5);
+            assert!(
+                matches!(cache.look("a", request(url), later), Looked::Ask(_, Some(_))),
+                "{age}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_must_be_asked_about_is_not_used_stale() {
+        let bounds = Bounds {
+            entries: 9,
+            entry_bytes: 10,
+            bytes: 1000,
+        };
+        let cache = Cache::new(bounds);
+        let url = "http://x/";
+        for (name, value, expected) in [
+            ("cache-control", "max-age=0", true),
+            ("cache-control", "no-cache", false),
+            ("cache-control", "No-Cache", false),
+            ("cache-control", "s-maxage=0", false),
+            ("pragma", "no-cache", false),
+        ] {
+            let headers = [(name, value), ("etag", "\"1\"")];
+            cache.took("a", &request(url), None, answer("1", &headers), SystemTime::now());
+            let mut stale = request(url);
+            stale
+                .headers
+                .insert(header::CACHE_CONTROL, HeaderValue::from_static("max-stale=60"));
+            let looked = cache.look("a", stale, SystemTime::now());
+            assert_eq!(matches!(looked, Looked::Fresh(_)), expected, "{value}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The client.
 
-use crate::allow::shown;
-use crate::cache::{Bounds, Cache, Looked, cacheable};
+use crate::allow::{shown, shown_text};
+use crate::cache::{Bounds, Cache, Looked, Took};
 use crate::resolve::Guarded;
 use crate::room::Room;
 use crate::{AllowList, Error};
@@ -81,6 +81,8 @@ pub struct Request {
     pub max_body: usize,
     /// Whether an answer from memory will do.
     pub freshness: Freshness,
+    /// It may take a place that is kept free for such ones: work waits for it that has begun already.
+    pub reserved: bool,
 }
 
 impl Request {
@@ -94,7 +96,14 @@ impl Request {
             timeout: Duration::from_secs(30),
             max_body: 64 << 10,
             freshness: Freshness::default(),
+            reserved: false,
         }
+    }
+
+    /// May it be answered from memory? What has header fields of its own may be meant for one user, of whom the cache, which
+    /// all of an owner's sessions share, knows nothing.
+    fn is_anybodys(&self) -> bool {
+        self.method == Method::GET && self.headers.keys().all(|name| *name == header::ACCEPT)
     }
 }
 
@@ -157,7 +166,7 @@ impl Web {
             .retry(reqwest::retry::never())
             .connect_timeout(CONNECT)
             .http1_max_headers(MAX_HEADERS)
-            .dns_resolver(Guarded);
+            .dns_resolver(Guarded::default());
         if let Some(roots) = &options.roots {
             let roots = reqwest::Certificate::from_pem_bundle(roots).map_err(failed)?;
             if roots.is_empty() {
@@ -184,7 +193,7 @@ impl Web {
     /// [`Error::Url`].
     pub fn url(text: &str, base: Option<&Url>) -> Result<Url, Error> {
         let wrong = |why: &str| Error::Url {
-            url: text.chars().take(128).collect(),
+            url: shown_text(text),
             why: why.to_owned(),
         };
         if text.len() > MAX_URL {
@@ -216,7 +225,6 @@ impl Web {
         if !allow.allows(&request.url) {
             return Err(Error::NotAllowed(shown(&request.url)));
         }
-        let _place = self.0.room.enter(owner)?;
         tokio::time::timeout(timeout, self.follow(owner, allow, request))
             .await
             .unwrap_or(Err(Error::Timeout(timeout)))
@@ -261,10 +269,10 @@ impl Web {
         let inner = &*self.0;
         let url = request.url.as_str();
         let parts = parts(request)?;
-        let keep = cacheable(&parts) && !inner.options.no_cache.iter().any(|part| url.contains(part.as_str()));
+        let keep = request.is_anybodys() && !inner.options.no_cache.iter().any(|part| url.contains(part.as_str()));
         if !keep {
-            let answer = self.ask(request, &parts).await?;
-            if !cacheable(&parts) && answer.status < 400 {
+            let answer = self.ask(owner, request, &parts).await?;
+            if !request.method.is_safe() && answer.status < 400 {
                 inner.cache.forget(owner, url);
             }
             return Ok(answer);
@@ -273,7 +281,7 @@ impl Web {
             Looked::Fresh(answer) => return Ok(answer),
             Looked::Ask(parts, stored) => (parts, stored),
         };
-        let asked = self.ask(request, &parts).await;
+        let asked = self.ask(owner, request, &parts).await;
         let unwell = match &asked {
             Ok(answer) => answer.status >= 500,
             Err(Error::TooLarge(_)) => false,
@@ -289,10 +297,21 @@ impl Web {
             );
             return Ok(answer);
         }
-        Ok(inner.cache.took(owner, &parts, stored, asked?, SystemTime::now()))
+        match inner.cache.took(owner, &parts, stored, asked?, SystemTime::now()) {
+            Took::Answer(answer) => Ok(answer),
+            Took::AskAgain => {
+                let parts = self::parts(request)?;
+                let asked = self.ask(owner, request, &parts).await?;
+                match inner.cache.took(owner, &parts, None, asked, SystemTime::now()) {
+                    Took::Answer(answer) => Ok(answer),
+                    Took::AskAgain => Err(Error::Failed("the server answers 304 to what has no condition".into())),
+                }
+            }
+        }
     }
 
-    async fn ask(&self, request: &Request, parts: &http::request::Parts) -> Result<Answer, Error> {
+    async fn ask(&self, owner: &str, request: &Request, parts: &http::request::Parts) -> Result<Answer, Error> {
+        let _place = self.0.room.enter(owner, request.reserved)?;
         let failed = |e: reqwest::Error| Error::Failed(told(&e));
         let asked = self
             .0
@@ -353,7 +372,7 @@ fn leads(from: &Url, answer: &Answer) -> Option<Result<Url, Error>> {
     }
     let to = answer.headers.get(header::LOCATION)?;
     let wrong = |why: String| Error::Url {
-        url: String::from_utf8_lossy(to.as_bytes()).chars().take(128).collect(),
+        url: shown_text(&String::from_utf8_lossy(to.as_bytes())),
         why,
     };
     let text = match to.to_str() {

@@ -1,19 +1,20 @@
 //! Outgoing HTTP, for whoever must not reach everything.
 //!
 //! ```text
-//!   request, allow list --> allowed? --> room? --> cached? --> DNS, TLS, answer within bounds --> redirect? --+
+//!   request, allow list --> allowed? --> cached? --> room? --> DNS, TLS, answer within bounds --> redirect? --+
 //!                              ^                                                                              |
 //!                              +------------------------------------------------------------------------------+
 //! ```
 //!
 //! * [`AllowList`]: nothing is allowed that no entry names, by scheme, host, port and path; every redirect is looked at again.
-//! * A host's name must not lead to this machine or its link (`localhost` does): else whoever controls a name could have
-//!   requests sent to services that trust their neighbours, such as a cloud's metadata server. An address that is to be
-//!   reached all the same is allowed by the address itself. Private networks may have names: that is where a company's own
-//!   servers are.
+//! * A host's name must not lead to this machine or its link (`localhost` does), nor to the metadata servers of clouds whose
+//!   addresses are known here: else whoever controls a name could have requests sent to services that trust their
+//!   neighbours. An address that is to be reached all the same is allowed by the address itself. Other addresses, private
+//!   networks too, may have names: that is where a company's own servers are.
 //! * TLS is verified, always. Time, sizes, redirects and requests in work are bounded.
-//! * The cache follows RFC 9111 (`http-cache-semantics` does the reading), each owner has its own, and all of them share one
-//!   bound.
+//! * The cache follows RFC 9111 (`http-cache-semantics` does the reading). Each owner has its own, which is a shared one:
+//!   whoever the owner asks for, of whom the cache knows nothing. So only requests without header fields of their own
+//!   (`Accept` may be there) are answered from it. All caches together have one bound.
 //!
 //! Knows nothing of sessions, tenants or nodes: an owner is a text.
 
@@ -23,9 +24,9 @@ mod client;
 mod resolve;
 mod room;
 
-pub use allow::{AllowList, Destination, DestinationError};
+pub use allow::{AllowList, Destination, DestinationError, shown, shown_text};
 pub use client::{Answer, Freshness, Options, Request, Web};
-pub use room::{MAX_REQUESTS, MAX_REQUESTS_OF_OWNER};
+pub use room::{MAX_REQUESTS, MAX_REQUESTS_OF_OWNER, RESERVED};
 pub use {http, url};
 
 use std::time::Duration;

@@ -7,8 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Requests in work, over all owners. Each may hold an answer of the caller's bound.
 pub const MAX_REQUESTS: usize = 1024;
 
-/// Requests in work of one owner.
-pub const MAX_REQUESTS_OF_OWNER: usize = 512;
+/// Requests in work of one owner: three of them leave a quarter to the others.
+pub const MAX_REQUESTS_OF_OWNER: usize = MAX_REQUESTS / 4 - RESERVED / 4;
+
+/// Of all requests, and of each owner's beside its own, those that only [`crate::Request::reserved`] ones get.
+pub const RESERVED: usize = 128;
 
 #[derive(Default)]
 struct Held {
@@ -27,15 +30,20 @@ pub(crate) struct Place {
 }
 
 impl Room {
-    pub fn enter(&self, owner: &str) -> Result<Place, Error> {
+    pub fn enter(&self, owner: &str, reserved: bool) -> Result<Place, Error> {
+        let (most, most_of_owner) = match reserved {
+            true => (MAX_REQUESTS, MAX_REQUESTS_OF_OWNER + RESERVED / 4),
+            false => (MAX_REQUESTS - RESERVED, MAX_REQUESTS_OF_OWNER),
+        };
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if held.all >= MAX_REQUESTS {
-            return Err(Error::Overloaded(MAX_REQUESTS));
+        if held.all >= most {
+            return Err(Error::Overloaded(most));
+        }
+        let own = held.by_owner.get(owner).copied().unwrap_or_default();
+        if own >= most_of_owner {
+            return Err(Error::Overloaded(most_of_owner));
         }
         let own = held.by_owner.entry(owner.to_owned()).or_default();
-        if *own >= MAX_REQUESTS_OF_OWNER {
-            return Err(Error::Overloaded(MAX_REQUESTS_OF_OWNER));
-        }
         *own += 1;
         held.all += 1;
         Ok(Place {
@@ -63,18 +71,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_owner_takes_no_more_than_its_share_and_gives_it_back() {
+    fn an_owner_takes_no_more_than_its_share_and_gives_it_back_and_documents_have_places_of_their_own() {
         let room = Room::default();
-        let places: Vec<_> = (0..MAX_REQUESTS_OF_OWNER).map(|_| room.enter("a")).collect();
+        let mut places = Vec::new();
+        for owner in ["a", "b", "c", "d"] {
+            places.extend((0..MAX_REQUESTS_OF_OWNER).map(|_| room.enter(owner, false)));
+        }
         assert!(places.iter().all(Result::is_ok));
-        assert_eq!(room.enter("a").err(), Some(Error::Overloaded(MAX_REQUESTS_OF_OWNER)));
-        let others: Vec<_> = (0..MAX_REQUESTS - MAX_REQUESTS_OF_OWNER)
-            .map(|i| room.enter(["b", "c"][i % 2]))
-            .collect();
-        assert!(others.iter().all(Result::is_ok));
-        assert_eq!(room.enter("d").err(), Some(Error::Overloaded(MAX_REQUESTS)));
-        drop((places, others));
-        assert!(room.enter("a").is_ok());
+        let most = MAX_REQUESTS - RESERVED;
+        assert_eq!(places.len(), most);
+        assert_eq!(room.enter("a", false).err(), Some(Error::Overloaded(most)));
+        assert_eq!(room.enter("e", false).err(), Some(Error::Overloaded(most)));
+        places.extend((0..RESERVED / 4).map(|_| room.enter("a", true)));
+        assert!(places.iter().all(Result::is_ok));
+        assert_eq!(
+            room.enter("a", true).err(),
+            Some(Error::Overloaded(MAX_REQUESTS_OF_OWNER + RESERVED / 4))
+        );
+        assert!(room.enter("e", true).is_ok());
+        drop(places);
+        let own: Vec<_> = (0..MAX_REQUESTS_OF_OWNER).map(|_| room.enter("a", false)).collect();
+        assert!(own.iter().all(Result::is_ok));
+        assert_eq!(
+            room.enter("a", false).err(),
+            Some(Error::Overloaded(MAX_REQUESTS_OF_OWNER))
+        );
+        drop(own);
         assert!(
             room.0
                 .lock()

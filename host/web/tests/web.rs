@@ -311,7 +311,7 @@ fn validated(body: &'static str, headers: &HeaderMap) -> Response {
 async fn an_answer_is_used_again_while_it_is_fresh_and_asked_about_when_it_is_not() {
     let server = server(|path, headers| match path {
         "/fresh" => ([(header::CACHE_CONTROL, "max-age=600")], "fresh").into_response(),
-        "/private?x" => ([(header::CACHE_CONTROL, "private, max-age=600")], "mine").into_response(),
+        "/private?x" => ([(header::CACHE_CONTROL, "max-age=600")], "mine").into_response(),
         "/etag" => validated("tagged", headers),
         "/vary" => (
             [(header::CACHE_CONTROL, "max-age=600"), (header::VARY, "accept")],
@@ -375,6 +375,48 @@ async fn an_answer_is_used_again_while_it_is_fresh_and_asked_about_when_it_is_no
     post.method = Method::POST;
     text(&web, &own, post).await.unwrap();
     assert_eq!(ask("/fresh", any).await.1, 13);
+}
+
+#[tokio::test]
+async fn what_was_asked_for_with_a_header_of_ones_own_is_nobody_elses() {
+    let server = server(|_, headers| {
+        let who = headers.get("x-customer").map_or("nobody", |v| v.to_str().unwrap());
+        ([(header::CACHE_CONTROL, "max-age=600")], who.to_owned()).into_response()
+    })
+    .await;
+    let (web, own) = (web(), all_of(&server));
+    let ask = async |who: Option<&'static str>| {
+        let mut request = get(&server, "/me");
+        if let Some(who) = who {
+            request.headers.insert("x-customer", HeaderValue::from_static(who));
+        }
+        (text(&web, &own, request).await.unwrap(), server.seen.count())
+    };
+    assert_eq!(ask(Some("one")).await, ("one".into(), 1));
+    assert_eq!(ask(Some("two")).await, ("two".into(), 2));
+    assert_eq!(ask(None).await, ("nobody".into(), 3));
+    assert_eq!(ask(None).await, ("nobody".into(), 3));
+    assert_eq!(ask(Some("one")).await, ("one".into(), 4));
+}
+
+#[tokio::test]
+async fn a_server_that_says_that_nothing_has_changed_need_not_say_since_when() {
+    let server = server(|path, headers| {
+        let conditions = headers.contains_key(header::IF_NONE_MATCH);
+        let fields = |tag: &'static str| [(header::CACHE_CONTROL, "max-age=0"), (header::ETAG, tag)];
+        match path {
+            "/bare" if conditions => StatusCode::NOT_MODIFIED.into_response(),
+            "/wrong" if conditions => (StatusCode::NOT_MODIFIED, fields("\"2\"")).into_response(),
+            _ => (fields("\"1\""), "kept").into_response(),
+        }
+    })
+    .await;
+    let (web, own) = (web(), all_of(&server));
+    for (path, asked) in [("/bare", 1), ("/bare", 2), ("/bare", 3), ("/wrong", 4), ("/wrong", 6)] {
+        let answer = web.send("acme", &own, get(&server, path)).await.unwrap();
+        assert_eq!((answer.status, answer.text().unwrap()), (200, "kept".into()), "{path}");
+        assert_eq!(server.seen.count(), asked, "{path}");
+    }
 }
 
 #[tokio::test]

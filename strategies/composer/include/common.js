@@ -11,7 +11,7 @@ var system = {
 };
 
 function isDeletion(event) {
-    return event.data.resultof === undefined || event.data.resultof == 'deletion' || event.data.resultof == 'redirect';
+    return event.data.resultof === undefined || event.data.resultof == 'deletion';
 }
 
 function isVoice(interactionId) {

@@ -154,7 +154,19 @@ pub(super) async fn request(
             );
             Failure::new(Code::BadReply, detail)
         })?;
-    Ok((status, cookie(&app, id), Extension(FromStrategy), Json(reply.body)).into_response())
+    // These have no body (RFC 9110, 15.3.5, 15.3.6 and 15.4.5).
+    let empty = [
+        StatusCode::NO_CONTENT,
+        StatusCode::RESET_CONTENT,
+        StatusCode::NOT_MODIFIED,
+    ]
+    .contains(&status);
+    let body = if empty {
+        ().into_response()
+    } else {
+        Json(reply.body).into_response()
+    };
+    Ok((status, cookie(&app, id), Extension(FromStrategy), body).into_response())
 }
 
 /// What the session holds: its active states and its data model.

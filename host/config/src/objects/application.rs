@@ -182,7 +182,8 @@ options! {
             unit "bytes", Start, Pointsman;
         /// Sessions that may live in memory at the same time, over all tenants.
         "max-live-sessions" max_live_sessions: u32, default(10_000) from 1 to 1_000_000 unit "sessions", Start, Pointsman;
-        /// Sessions of one tenant that may live in memory at the same time; `max-live-sessions` when left out.
+        /// Sessions of one tenant that may live in memory at the same time. When left out: half of `max-live-sessions` where there are
+        /// several tenants, otherwise all of them.
         "max-live-sessions-per-tenant" max_live_sessions_per_tenant: Option<u32>, optional from 1 to 1_000_000
             unit "sessions", Start, Pointsman;
         /// What a session may log while it handles one event; a session that logs more is ended. Compiled into a strategy

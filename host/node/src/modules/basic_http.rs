@@ -4,7 +4,7 @@
 //! a secret of this node that outlives the process. Whoever is told the location may post to it; nobody can guess it. What one
 //! session of a tenant posts to another's location does not go through the network, and is read as if it had.
 
-use super::{Modules, lock};
+use super::{Modules, lock, plain};
 use crate::data::Data;
 use cap_std::fs::OpenOptionsExt as _;
 use hmac::{Hmac, Mac};
@@ -166,7 +166,10 @@ impl Modules {
         let target = send.target.as_deref().unwrap_or_default();
         if !basic_http::is_basic_http(send.processor.as_deref()) {
             return Err(match &send.target {
-                Some(target) => format!("nothing can be sent to `{target}` from here"),
+                Some(target) => {
+                    let target = pointsman_web::shown_text(target);
+                    format!("nothing can be sent to `{}` from here", plain(&target))
+                }
                 None => "this I/O processor is not available".into(),
             });
         }
@@ -197,20 +200,33 @@ impl Modules {
         let kind = HeaderValue::from_static(message.content_type);
         request.headers.insert(header::CONTENT_TYPE, kind);
         let (this, tenant, session, sendid) = (self.clone(), session.tenant.clone(), session.id, send.id.clone());
+        let lost = {
+            let (this, sendid) = (self.clone(), sendid.clone());
+            move || this.not_sent(session, sendid, &super::lost().description)
+        };
         let work = async move {
             let why = match this.0.outgoing.send(&tenant, request).await {
                 Ok(answer) if (200..300).contains(&answer.status) => return,
                 Ok(answer) => format!("the server answers {}", answer.status),
                 Err(error) => error.to_string(),
             };
-            let event = Event {
-                sendid,
-                ..Event::platform("error.communication", Some(json!({ "message": why }).to_string()))
-            };
-            this.tell(session, event);
+            this.not_sent(session, sendid, &why);
         };
         // A session may send and end: what it has sent is on its way.
-        self.0.outstanding.begin(&self.0.tasks, command, false, work)
+        self.0.outstanding.begin(&self.0.tasks, command, false, work, lost)
+    }
+
+    fn not_sent(&self, session: SessionId, sendid: Option<String>, why: &str) {
+        let event = |sendid| Event {
+            sendid,
+            ..Event::platform(
+                "error.communication",
+                Some(json!({ "message": plain(why) }).to_string()),
+            )
+        };
+        let whole = event(sendid);
+        let fits = super::too_large(&whole).is_none();
+        self.tell(session, if fits { whole } else { event(None) });
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! The answer's body is always a text, also that of `type="'application/json'"`: ORS's strategies parse it themselves.
 
-use super::{Asked, Modules, Params, Problem, Progress, duration, number, text, text_of};
+use super::{Asked, Modules, Params, Problem, Progress, duration, kind, lost, number, short, text, text_of};
 use base64::Engine as _;
 use pointsman_contract::MAX_EVENT_DATA;
 use pointsman_session::runtime::Info;
@@ -54,6 +54,8 @@ struct Fetch {
     /// Attempts after the first.
     retries: u32,
     interval: Duration,
+    /// It changes something, or its delivery is asked for: it goes on though the session ends.
+    goes_on: bool,
 }
 
 impl Modules {
@@ -69,14 +71,18 @@ impl Modules {
             return Err(Problem::new("notallowed", why));
         }
         let (this, tenant, session, asked) = (self.clone(), session.tenant.clone(), session.id, asked.clone());
-        let command = asked.command;
+        let (command, goes_on) = (asked.command, fetch.goes_on);
+        let lost = {
+            let (this, asked) = (this.clone(), asked.clone());
+            move || this.failed(session, &asked, &lost())
+        };
         let work = async move {
             match this.fetched(&tenant, fetch).await {
                 Ok(data) => this.done(session, &asked, data),
                 Err(problem) => this.failed(session, &asked, &problem),
             }
         };
-        let begun = self.0.outstanding.begin(&self.0.tasks, command, true, work);
+        let begun = self.0.outstanding.begin(&self.0.tasks, command, !goes_on, work, lost);
         begun
             .map(|()| Progress::Later)
             .map_err(|why| Problem::new("overload", why))
@@ -87,6 +93,7 @@ impl Modules {
             request,
             retries,
             interval,
+            goes_on: _,
         } = fetch;
         for _ in 0..retries {
             match self.attempt(tenant, request.clone()).await {
@@ -174,11 +181,14 @@ fn plan(params: &Params, base: Option<&Url>) -> Result<Fetch, Problem> {
         "put" => Method::PUT,
         "delete" => Method::DELETE,
         "esp" | "urs" => {
-            let why = format!("this host has no transport `{method}`: get, post, put and delete are there");
+            let why = format!(
+                "this host has no transport `{}`: get, post, put and delete are there",
+                short(&method)
+            );
             return Err(Problem::new("notsupported", why));
         }
         _ => {
-            let why = format!("`method` is `{method}`: get, post, put and delete are there");
+            let why = format!("`method` is `{}`: get, post, put and delete are there", short(&method));
             return Err(Problem::invalid(why));
         }
     };
@@ -186,7 +196,7 @@ fn plan(params: &Params, base: Option<&Url>) -> Result<Fetch, Problem> {
     let fields = match params.get("params") {
         None | Some(Value::Null) => Params::new(),
         Some(Value::Object(fields)) => fields.clone(),
-        Some(other) => return Err(Problem::invalid(format!("`params` is {other}, not an object"))),
+        Some(other) => return Err(Problem::invalid(format!("`params` is {}, not an object", kind(other)))),
     };
     let content = params.get("content").filter(|c| !c.is_null());
     let enctype = text(params, &["enctype"])?;
@@ -205,12 +215,14 @@ fn plan(params: &Params, base: Option<&Url>) -> Result<Fetch, Problem> {
         }
         (Some(Value::String(text)), enctype) => (text.clone(), Some(enctype.as_deref().unwrap_or("text/plain"))),
         (Some(other), enctype) => (other.to_string(), Some(enctype.as_deref().unwrap_or(JSON))),
-        (None, Some(kind)) if kind.eq_ignore_ascii_case(JSON) => (Value::Object(fields).to_string(), Some(JSON)),
+        (None, Some(media)) if media.eq_ignore_ascii_case(JSON) => (Value::Object(fields).to_string(), Some(JSON)),
         (None, None) => (form(&fields), Some(FORM)),
-        (None, Some(kind)) if kind.eq_ignore_ascii_case(FORM) => (form(&fields), Some(FORM)),
-        (None, Some(kind)) => {
-            let why =
-                format!("`enctype` is `{kind}`: parameters are sent as {FORM} or {JSON}; give the body as `content`");
+        (None, Some(media)) if media.eq_ignore_ascii_case(FORM) => (form(&fields), Some(FORM)),
+        (None, Some(media)) => {
+            let why = format!(
+                "`enctype` is `{}`: parameters are sent as {FORM} or {JSON}; give the body as `content`",
+                short(media)
+            );
             return Err(Problem::invalid(why));
         }
     };
@@ -218,8 +230,8 @@ fn plan(params: &Params, base: Option<&Url>) -> Result<Fetch, Problem> {
         let value = HeaderValue::from_str(media).map_err(|e| Problem::invalid(format!("`enctype`: {e}")))?;
         headers.entry(header::CONTENT_TYPE).or_insert(value);
     }
-    if let Some(kind) = text(params, &["type"])? {
-        let value = HeaderValue::from_str(&kind).map_err(|e| Problem::invalid(format!("`type`: {e}")))?;
+    if let Some(media) = text(params, &["type"])? {
+        let value = HeaderValue::from_str(&media).map_err(|e| Problem::invalid(format!("`type`: {e}")))?;
         headers.entry(header::ACCEPT).or_insert(value);
     }
     if let Some(user) = text(params, &["username"])? {
@@ -241,6 +253,7 @@ fn plan(params: &Params, base: Option<&Url>) -> Result<Fetch, Problem> {
         (false, Some(asked)) if method != Method::POST => asked,
         (false, _) => 0,
     };
+    let goes_on = guaranteed || method != Method::GET;
     let interval = duration(params, "gd_retry_interval")?.unwrap_or(INTERVAL);
     Ok(Fetch {
         request: Request {
@@ -255,9 +268,11 @@ fn plan(params: &Params, base: Option<&Url>) -> Result<Fetch, Problem> {
                 max_stale: duration(params, "maxstale")?,
                 max_stale_if_error: None,
             },
+            reserved: false,
         },
         retries: retries.min(MAX_RETRIES),
         interval: interval.min(MAX_INTERVAL),
+        goes_on,
     })
 }
 
@@ -278,12 +293,12 @@ fn headers(given: Option<&Value>) -> Result<HeaderMap, Problem> {
     let fields = match given {
         None | Some(Value::Null) => return Ok(HeaderMap::new()),
         Some(Value::Object(fields)) => fields,
-        Some(other) => return Err(Problem::invalid(format!("`headers` is {other}, not an object"))),
+        Some(other) => return Err(Problem::invalid(format!("`headers` is {}, not an object", kind(other)))),
     };
     let mut out = HeaderMap::new();
     let mut bytes = 0;
     for (name, value) in fields {
-        let wrong = |why: &str| Problem::invalid(format!("`headers`: `{name}` {why}"));
+        let wrong = |why: &str| Problem::invalid(format!("`headers`: `{}` {why}", short(name)));
         let value = text_of(value).ok_or_else(|| wrong("has no text for a value"))?;
         bytes += name.len() + value.len();
         if out.len() >= MAX_HEADERS || bytes > MAX_HEADER_BYTES {
@@ -405,6 +420,36 @@ mod tests {
             of(json!({ "gdelivery": true, "gd_retries": 1e9, "gd_retry_interval": 1e9 })),
             (10, 600)
         );
+    }
+
+    #[test]
+    fn what_changes_something_goes_on_though_its_session_ends() {
+        for (more, expected) in [
+            (json!({ "src": "x" }), false),
+            (json!({ "src": "x", "gdelivery": true }), true),
+            (json!({ "src": "x", "method": "post" }), true),
+            (json!({ "src": "x", "method": "put" }), true),
+            (json!({ "src": "x", "method": "delete" }), true),
+        ] {
+            assert_eq!(planned(more.clone()).unwrap().goes_on, expected, "{more}");
+        }
+    }
+
+    #[test]
+    fn what_is_said_of_a_value_has_nothing_of_it() {
+        for params in [
+            json!({ "src": ["secret"] }),
+            json!({ "src": "http://u:secret@a:x/?secret" }),
+            json!({ "src": "ftp://u:secret@a/x?secret" }),
+            json!({ "src": "x", "headers": ["secret"] }),
+            json!({ "src": "x", "params": "secret" }),
+            json!({ "src": "x", "headers": { "A": "secret\r\n" } }),
+            json!({ "src": "x", "timeout": "secret" }),
+            json!({ "src": "x", "maxage": ["secret"] }),
+        ] {
+            let problem = planned(params.clone()).unwrap_err();
+            assert!(!problem.description.contains("secret"), "{}", problem.description);
+        }
     }
 
     #[test]

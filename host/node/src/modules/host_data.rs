@@ -15,7 +15,7 @@ impl runtime::HostData for Modules {
             "session" => self.is_there(session, key),
             "config" => self.option(session, key).map(|value| value.to_string()),
             "list" => self.list(session, key).map(|value| value.to_string()),
-            "zone" => zone(key, Timestamp::now()).map(|value| value.to_string()),
+            "zone" => zone_at(key).map(|value| value.to_string()),
             "statistic" | "queue" => Err(format!("no link of this host has {source} data")),
             other => Err(format!(
                 "`{other}` is no source of host data: config, list, zone, statistic, queue and session are"
@@ -74,6 +74,14 @@ impl Modules {
     }
 }
 
+/// `ZONE/MS`, the zone percent-encoded: the moment is the asking session's, for an event may have waited.
+fn zone_at(key: &str) -> Result<Value, String> {
+    let wrong = || format!("`{key}` is no zone and moment: write them as `Europe%2FRome/1700000000000`");
+    let (name, ms) = key.split_once('/').ok_or_else(wrong)?;
+    let moment = ms.parse().ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
+    zone(&decoded(name), moment.ok_or_else(wrong)?)
+}
+
 /// Time, date and day at a moment in a zone of the IANA database; an empty name is the host's own zone.
 fn zone(name: &str, now: Timestamp) -> Result<Value, String> {
     let zone = match name {
@@ -120,6 +128,10 @@ mod tests {
         // Summer time begins an hour and a half later.
         let later = zone("Europe/Rome", "2026-03-29T01:00:00Z".parse().unwrap()).unwrap();
         assert_eq!(later["time"], "03:00");
+        assert_eq!(zone_at("Europe%2FRome/1774740600000"), zone("Europe/Rome", now));
+        for wrong in ["Europe/Rome", "Europe%2FRome", "", "UTC/99999999999999999999"] {
+            assert!(zone_at(wrong).is_err(), "{wrong}");
+        }
         assert!(zone("Europe/Nowhere", now).unwrap_err().contains("no time zone"));
     }
 }

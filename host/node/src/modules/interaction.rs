@@ -1,6 +1,6 @@
 //! Module `interaction` (`ixn:`): what a strategy does with its call.
 
-use super::{Asked, Modules, Params, Problem, Progress};
+use super::{Asked, Modules, Params, Problem, Progress, kind, short};
 use crate::calls::{Action, Asked as OfCall};
 use pointsman_session::runtime::Info;
 use pointsman_store::Outcome;
@@ -29,7 +29,10 @@ impl Modules {
                 return Ok(Progress::Later);
             }
             other => {
-                let why = format!("`interaction.{other}` is not an action of this version: redirect and terminate are");
+                let why = format!(
+                    "`interaction.{}` is not an action of this version: redirect and terminate are",
+                    short(other)
+                );
                 return Err(Problem::new("notsupported", why));
             }
         };
@@ -65,7 +68,7 @@ fn targets(to: Option<&Value>) -> Result<Vec<Target>, String> {
                 .and_then(Value::as_str)
                 .ok_or("a target object has no `dn`")?
                 .to_owned(),
-            other => return Err(format!("`{other}` is not a target")),
+            other => return Err(format!("{} is not a target", kind(other))),
         };
         // `number@host` of another domain is an address, not a DN of a switch of ours.
         match text.split_once('@') {
@@ -98,6 +101,11 @@ pub(super) fn number(v: &Value) -> Option<i64> {
         .or_else(|| v.as_str()?.trim().parse().ok())
 }
 
+/// Numbers tell more than that they are some, and no secrets.
+pub(super) fn kind_or_number(v: &Value) -> String {
+    number(v).map_or_else(|| kind(v).to_owned(), |n| n.to_string())
+}
+
 /// A SIP status that refuses; 480 where none is given.
 fn status(reason: Option<&Value>) -> Result<u16, String> {
     match reason {
@@ -105,6 +113,6 @@ fn status(reason: Option<&Value>) -> Result<u16, String> {
         Some(v) => number(v)
             .and_then(|n| u16::try_from(n).ok())
             .filter(|n| (400..700).contains(n))
-            .ok_or_else(|| format!("`reason` is {v}, not a SIP status from 400 to 699")),
+            .ok_or_else(|| format!("`reason` is {}, not a SIP status from 400 to 699", kind_or_number(v))),
     }
 }

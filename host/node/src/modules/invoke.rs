@@ -4,9 +4,9 @@
 //! strategy (`strategy:NAME[@VERSION]`), a file of the tenant (`file:`), or a document of a server that the tenant allows.
 //! Finding and compiling it takes its time, so it is a task of its own; the parent's next steps do not wait for it.
 
-use super::Modules;
 use super::session::{self, FETCH_TIMEOUT};
-use crate::programs::{Found, NamedBy, Programs};
+use super::{Modules, plain};
+use crate::programs::{Found, NamedBy, Programs, Turn};
 use pointsman_config as config;
 use pointsman_contract::{CommandId, Invoke, SCXML_PROCESSOR};
 use pointsman_session::runtime::{Info, Invocation, Runtime, StartRequest};
@@ -36,7 +36,8 @@ impl Modules {
         let kind = invoke.processor.as_deref().unwrap_or("scxml");
         if !kind.is_empty() && !SCXML_TYPES.contains(&kind) {
             return Err(format!(
-                "`{kind}` is no type of session that this host can invoke: leave `type` out, or write `scxml`"
+                "`{}` is no type of session that this host can invoke: leave `type` out, or write `scxml`",
+                plain(kind)
             ));
         }
         let document = document(invoke, self.programs().base(session.id).as_ref())?;
@@ -69,7 +70,8 @@ fn document(invoke: &Invoke, base: Option<&Url>) -> Result<Document, String> {
     match (&invoke.src, &invoke.content) {
         (Some(src), None) => match session::document(src, base)? {
             session::Document::Script(_) => Err(format!(
-                "`{src}`: a script is for calls; invoke `strategy:NAME` or `file:PATH`"
+                "`{}`: a script is for calls; invoke `strategy:NAME` or `file:PATH`",
+                plain(src)
             )),
             session::Document::Elsewhere(other) => Ok(Document::Elsewhere(other)),
         },
@@ -96,16 +98,16 @@ impl Work {
         url: &str,
         memory: usize,
     ) -> Result<Found, String> {
-        // Compiling takes processor time that calls need as well: one at a time.
-        let _turn = programs.turn_to_compile().await;
         if !self.runtime.awaits(&self.invocation) {
             return Err("it is over".to_owned());
         }
         let found = match document {
             Document::Text(text) => programs.inline(tenant, url, text, memory).await,
             Document::Elsewhere(document) => {
-                let found = programs.find(tenant, &document, NamedBy::Strategy, memory, FETCH_TIMEOUT);
-                found.await
+                let by = NamedBy::Strategy;
+                programs
+                    .find(tenant, &document, by, Turn::InTurn, memory, FETCH_TIMEOUT)
+                    .await
             }
         };
         found.map_err(|e| e.to_string())
@@ -127,7 +129,7 @@ impl Drop for Work {
         if let Some(why) = &self.outcome {
             let Invocation { session, invoke, .. } = &self.invocation;
             tracing::debug!(%session, invoke, why, "an invocation came to nothing");
-            self.runtime.invocation_failed(&self.invocation, why);
+            self.runtime.invocation_failed(&self.invocation, &plain(why));
         }
     }
 }

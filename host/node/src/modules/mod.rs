@@ -15,6 +15,7 @@ mod fetch;
 mod host_data;
 mod interaction;
 mod invoke;
+mod late;
 mod outstanding;
 mod session;
 mod ws;
@@ -28,12 +29,17 @@ use crate::programs::Programs;
 use arc_swap::ArcSwap;
 use outstanding::Outstanding;
 use pointsman_config::Config;
-use pointsman_contract::{Command, CommandId, Done, Ended, Event, Request, SessionId};
+use pointsman_contract::{Command, CommandId, Done, Ended, Event, MAX_EVENT_DATA, Request, SessionId};
 use pointsman_session::runtime::{self, Info, Refused, Runtime};
 use pointsman_store::{Outcome, Tenant};
 use serde_json::{Map, Value, json};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Bytes of a description that strategies, logs and journals are given.
+const MAX_DESCRIPTION: usize = 512;
 
 /// A request's attributes and children.
 type Params = Map<String, Value>;
@@ -49,6 +55,7 @@ struct Inner {
     outgoing: Outgoing,
     locations: Locations,
     outstanding: Outstanding,
+    late: late::Late,
     starts: session::Starts,
     replies: ws::Replies,
     made: Made,
@@ -137,6 +144,7 @@ impl Modules {
             outgoing,
             locations,
             outstanding: Outstanding::default(),
+            late: late::Late::default(),
             starts: session::Starts::default(),
             replies: ws::Replies::default(),
             made: Made::default(),
@@ -154,6 +162,11 @@ impl Modules {
 
     pub(crate) fn locations(&self) -> &Locations {
         &self.0.locations
+    }
+
+    /// Waits for what sessions that are over have sent, at most so long.
+    pub(crate) async fn settled(&self, most: Duration) {
+        self.0.outstanding.settled(most).await;
     }
 
     fn config(&self) -> Arc<Config> {
@@ -191,12 +204,10 @@ impl Modules {
             Ok(Progress::Done(data)) => self.done(session.id, &asked, data),
             Ok(Progress::Later) => {}
             Err(problem) => {
-                tracing::warn!(session = %session.id, strategy = %session.strategy, module = asked.module, action = asked.action, why = problem.description, "a strategy's command cannot be carried out");
+                let description = plain(&problem.description);
+                tracing::debug!(session = %session.id, strategy = %session.strategy, module = asked.module, action = asked.action, why = %description, "a strategy's command cannot be carried out");
                 if let Ok(runtime) = self.runtime() {
-                    let what = format!(
-                        "`{}.{}` is refused: {}",
-                        asked.module, asked.action, problem.description
-                    );
+                    let what = format!("`{}.{}` is refused: {description}", asked.module, asked.action);
                     runtime.remark(session.id, &what);
                 }
                 self.failed(session.id, &asked, &problem);
@@ -215,7 +226,11 @@ impl Modules {
             ("ws", "response") => self.respond(session, params),
             (module, action) => Err(Problem::new(
                 "notsupported",
-                format!("module `{module}` has no action `{action}` on this host"),
+                format!(
+                    "module `{}` has no action `{}` on this host",
+                    short(module),
+                    short(action)
+                ),
             )),
         }
     }
@@ -223,9 +238,13 @@ impl Modules {
     /// Tells a session that what it asked for is done.
     fn done(&self, session: SessionId, asked: &Asked, mut data: Params) {
         data.entry("requestid").or_insert_with(|| asked.request.clone().into());
-        self.confirm(asked.command, Outcome::Done);
         let name = format!("{}.{}.done", asked.module, asked.action);
-        self.tell(session, Event::external(name, Some(Value::Object(data).to_string())));
+        let event = Event::external(name, Some(Value::Object(data).to_string()));
+        if let Some(why) = too_large(&event) {
+            return self.failed(session, asked, &Problem::new("toolarge", why));
+        }
+        self.confirm(asked.command, Outcome::Done);
+        self.tell(session, event);
     }
 
     /// Tells a session that what it asked for came to nothing.
@@ -234,14 +253,9 @@ impl Modules {
     }
 
     fn failed_with(&self, session: SessionId, asked: &Asked, problem: &Problem, more: Params) {
-        self.confirm(asked.command, Outcome::Failed(problem.description.clone()));
-        let mut data =
-            json!({ "requestid": asked.request, "error": problem.error, "description": problem.description });
-        if let Some(data) = data.as_object_mut() {
-            data.extend(more);
-        }
-        let name = format!("error.{}.{}", asked.module, asked.action);
-        self.tell(session, Event::external(name, Some(data.to_string())));
+        let description = plain(&problem.description);
+        self.confirm(asked.command, Outcome::Failed(description.to_string()));
+        self.tell(session, failure(asked, &problem.error, &description, more));
     }
 
     fn confirm(&self, command: CommandId, outcome: Outcome) {
@@ -253,9 +267,42 @@ impl Modules {
 
     fn tell(&self, session: SessionId, event: Event) {
         let Ok(runtime) = self.runtime() else { return };
-        match runtime.report(session, event) {
-            Ok(()) | Err(runtime::Error::Ended { .. } | runtime::Error::NoSuchSession(_)) => {}
-            Err(error) => tracing::error!(%session, %error, "an outcome could not be delivered"),
+        let told = self.0.late.tell(session, event, |event| runtime.report(session, event));
+        match told {
+            Ok(late::Told::Heard | late::Told::Waits) => {}
+            Ok(late::Told::FirstWaits) => {
+                let this = self.clone();
+                self.spawn(async move { this.tell_late(session).await });
+            }
+            Err(error) => self.unheard(session, &error),
+        }
+    }
+
+    /// Offers a session what waits for it, until it has taken everything.
+    async fn tell_late(&self, session: SessionId) {
+        let begun = std::time::Instant::now();
+        let mut pause = late::FIRST_PAUSE;
+        let why = loop {
+            tokio::time::sleep(pause).await;
+            let Ok(runtime) = self.runtime() else { return };
+            match self.0.late.again(session, |event| runtime.report(session, event)) {
+                Ok(late::Told::Heard) => return,
+                Ok(_) if begun.elapsed() < late::MAX_WAIT => pause = (pause * 2).min(late::MAX_PAUSE),
+                Ok(_) => break "its queue has been full for too long".to_owned(),
+                Err(late::Unheard(why)) => break why,
+            }
+        };
+        self.unheard(session, &late::Unheard(why));
+    }
+
+    /// An outcome will not be heard: its session would wait for it for ever.
+    fn unheard(&self, session: SessionId, late::Unheard(why): &late::Unheard) {
+        self.0.late.ended(session);
+        if let Ok(runtime) = self.runtime() {
+            let reason = format!("the outcome of a request could not be delivered: {why}");
+            if runtime.terminate(session, reason).is_ok() {
+                tracing::error!(%session, why, "an outcome could not be delivered: the session is ended");
+            }
         }
     }
 }
@@ -273,7 +320,10 @@ impl runtime::Commands for Modules {
                 Err("this is the session's own business".into())
             }
         };
-        result.map_err(|reason| Box::new(Refused { command, reason }))
+        result.map_err(|reason| {
+            let reason = plain(&reason).into_owned();
+            Box::new(Refused { command, reason })
+        })
     }
 
     fn ended(&self, session: &Info, ended: &Ended) {
@@ -283,6 +333,7 @@ impl runtime::Commands for Modules {
         self.0.made.ended(session.id);
         self.0.replies.ended(session.id);
         self.0.outstanding.ended(session.id);
+        self.0.late.ended(session.id);
         self.0.programs.ended(session.id);
         self.started_ended(session.id, ended);
         self.0.calls.ended(session.id);
@@ -291,6 +342,77 @@ impl runtime::Commands for Modules {
     fn processors(&self, session: SessionId) -> Vec<(&'static str, String)> {
         self.0.locations.processors(session, &self.0.config.load())
     }
+}
+
+/// Why a strategy cannot be given this event, where it cannot.
+fn too_large(event: &Event) -> Option<String> {
+    let size = event.size();
+    (size > MAX_EVENT_DATA)
+        .then(|| format!("the outcome takes {size} bytes; a strategy is given at most {MAX_EVENT_DATA} with an event"))
+}
+
+/// The event of a request that came to nothing. It always fits.
+fn failure(asked: &Asked, error: &Value, description: &str, more: Params) -> Event {
+    let name = format!("error.{}.{}", asked.module, asked.action);
+    let of = |request: &str, more: Params| {
+        let mut data = json!({ "requestid": request, "error": error, "description": description });
+        if let Some(data) = data.as_object_mut() {
+            data.extend(more);
+        }
+        Event::external(name.clone(), Some(data.to_string()))
+    };
+    let event = of(&asked.request, more);
+    match too_large(&event) {
+        None => event,
+        // An id that long is found by what it begins with.
+        Some(_) => of(cut(&asked.request, 8 << 10), Params::new()),
+    }
+}
+
+fn cut(text: &str, most: usize) -> &str {
+    &text[..text.floor_char_boundary(most)]
+}
+
+/// A text of a strategy as a message may quote it.
+fn short(text: &str) -> &str {
+    cut(text, 32)
+}
+
+/// What may be said in events, journals and logs: bounded, and no location's token, which is a capability.
+fn plain(text: &str) -> Cow<'_, str> {
+    const BEFORE: &str = "/basichttp/";
+    let mut out = Cow::Borrowed(text);
+    if text.contains(BEFORE) {
+        let mut parts = text.split(BEFORE);
+        let mut told = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            told.push_str(BEFORE);
+            told.push_str("...");
+            told.push_str(part.trim_start_matches(|c: char| c.is_ascii_alphanumeric()));
+        }
+        out = Cow::Owned(told);
+    }
+    if out.len() > MAX_DESCRIPTION {
+        out = Cow::Owned(format!("{}...", cut(&out, MAX_DESCRIPTION - 3)));
+    }
+    out
+}
+
+/// A value in words that say nothing of what it holds.
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
+}
+
+/// What a session hears of work that has failed on this side.
+fn lost() -> Problem {
+    Problem::new("failed", "the host could not go on with it")
 }
 
 /// `donedata` as a JSON value.
@@ -318,7 +440,7 @@ fn given<'a>(params: &'a Params, names: &[&str]) -> Option<&'a Value> {
 /// An attribute that is a text.
 fn text(params: &Params, names: &[&str]) -> Result<Option<String>, Problem> {
     given(params, names)
-        .map(|v| text_of(v).ok_or_else(|| Problem::invalid(format!("`{}` is {v}, not a text", names[0]))))
+        .map(|v| text_of(v).ok_or_else(|| Problem::invalid(format!("`{}` is {}, not a text", names[0], kind(v)))))
         .transpose()
 }
 
@@ -328,7 +450,7 @@ fn number(params: &Params, name: &str) -> Result<Option<f64>, Problem> {
         .map(|v| {
             let number = v.as_f64().or_else(|| v.as_str()?.trim().parse().ok());
             let number = number.filter(|n| n.is_finite() && *n >= 0.0);
-            number.ok_or_else(|| Problem::invalid(format!("`{name}` is {v}, not a number")))
+            number.ok_or_else(|| Problem::invalid(format!("`{name}` is {}, not a number of 0 or more", kind(v))))
         })
         .transpose()
 }
@@ -357,7 +479,6 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test's panic is its answer")]
 
     use super::*;
-    use std::time::Duration;
 
     #[test]
     fn a_request_that_is_repeated_is_carried_out_once() {
@@ -385,6 +506,46 @@ mod tests {
         }
         made.ended(one);
         assert!(lock(&made.0).len() == 1);
+    }
+
+    #[test]
+    fn the_event_of_a_failure_fits_whatever_it_is_of() {
+        let asked = |request: &str| Asked {
+            command: CommandId {
+                session: SessionId::from_random([1; 20]),
+                seq: pointsman_contract::Seq(1),
+                ordinal: 0,
+            },
+            module: "session".into(),
+            action: "fetch".into(),
+            request: request.into(),
+        };
+        let more = || Params::from_iter([("sessionid".to_owned(), json!("x"))]);
+        let of = |request: &str| {
+            failure(
+                &asked(request),
+                &json!("start"),
+                &plain(&"\u{1}\u{e4}".repeat(9000)),
+                more(),
+            )
+        };
+        let event = of("r");
+        assert!(too_large(&event).is_none());
+        let data: Value = serde_json::from_str(&event.data.unwrap()).unwrap();
+        assert_eq!(
+            (&data["requestid"], &data["error"], &data["sessionid"]),
+            (&json!("r"), &json!("start"), &json!("x"))
+        );
+        assert!(data["description"].as_str().unwrap().len() <= MAX_DESCRIPTION);
+        let event = of(&"\u{1}".repeat(60_000));
+        assert!(too_large(&event).is_none() && event.name == "error.session.fetch");
+    }
+
+    #[test]
+    fn what_is_said_has_no_token_of_a_location() {
+        let told = plain("https://h/scxml/session/S/basichttp/0123abcd?x and /basichttp/ff: no");
+        assert_eq!(told, "https://h/scxml/session/S/basichttp/...?x and /basichttp/...: no");
+        assert_eq!(plain("as it is"), "as it is");
     }
 
     #[test]

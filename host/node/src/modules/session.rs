@@ -9,25 +9,31 @@
 //! `session.start.done` says that a start that is due now has happened, or that a later one is arranged; one that then comes to
 //! nothing is `error.session.start`. Later starts are in memory: they end with the process.
 
-use super::{Asked, Modules, Params, Problem, Progress, done_data, duration, lock, number, text};
-use crate::programs::{Found, NamedBy};
+use super::{
+    Asked, Modules, Params, Problem, Progress, done_data, duration, given, kind, lock, number, plain, text, too_large,
+};
+use crate::programs::{Found, NamedBy, Turn};
 use crate::script;
 use pointsman_config as config;
 use pointsman_contract::{Ended, Event, SessionId};
 use pointsman_session::runtime::{self, Info};
 use pointsman_store::Tenant;
-use pointsman_web::Web;
 use pointsman_web::url::Url;
+use pointsman_web::{Web, shown_text};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::task::AbortHandle;
 
-/// Starts that wait for their time or their document.
+/// Starts that are arranged for a time to come; and, counted by themselves, those that are due and wait for their document.
 const MAX_STARTS: usize = 10_000;
 
-/// The same, of one session.
+/// The same, of one tenant, and bytes of what its sessions are to be started with.
+const MAX_STARTS_OF_TENANT: usize = MAX_STARTS / 4;
+const MAX_BYTES_OF_TENANT: usize = 16 << 20;
+
+/// Starts of one session that wait for whatever.
 const MAX_STARTS_OF_SESSION: usize = 64;
 
 /// How far ahead a start may be arranged.
@@ -57,12 +63,15 @@ pub(crate) enum Refusal {
     NotStarted(String),
     /// This node takes no more sessions now.
     NotServing(String),
+    /// Somebody has taken it back.
+    TakenBack,
 }
 
 impl Refusal {
     fn why(&self) -> &str {
         match self {
             Refusal::NotStarted(why) | Refusal::NotServing(why) => why,
+            Refusal::TakenBack => "it was taken back",
         }
     }
 }
@@ -99,7 +108,13 @@ struct Pending {
     order: Order,
     base: Option<Url>,
     starter: Option<Starter>,
+    /// It was arranged for a time to come.
+    later: bool,
+    /// Bytes of what it is started with.
+    bytes: usize,
     waiting: Option<Waiting>,
+    /// It was taken back while its document is fetched.
+    cancelled: bool,
 }
 
 /// It waits for its time.
@@ -128,6 +143,57 @@ impl AllPending {
         let is_its = |p: &&Pending| p.starter.as_ref().is_some_and(|s| s.session == starter);
         self.by_id.values().filter(is_its).count()
     }
+
+    /// Is there room for one more?
+    fn admit(&self, tenant: &Tenant, starter: Option<SessionId>, later: bool, bytes: usize) -> Result<(), String> {
+        let (mut all, mut of_tenant, mut of_bytes) = (0, 0, bytes);
+        for pending in self.by_id.values().filter(|p| p.later == later) {
+            all += 1;
+            if pending.order.tenant == *tenant {
+                of_tenant += 1;
+                of_bytes += pending.bytes;
+            }
+        }
+        if all >= MAX_STARTS {
+            return Err(format!("{MAX_STARTS} starts wait already: try again later"));
+        }
+        if of_tenant >= MAX_STARTS_OF_TENANT {
+            return Err(format!(
+                "{MAX_STARTS_OF_TENANT} starts of this tenant wait already: try again later"
+            ));
+        }
+        if of_bytes > MAX_BYTES_OF_TENANT {
+            return Err(format!(
+                "the parameters of this tenant's starts take {MAX_BYTES_OF_TENANT} bytes already"
+            ));
+        }
+        if starter.is_some_and(|starter| self.of(starter) >= MAX_STARTS_OF_SESSION) {
+            return Err(format!("{MAX_STARTS_OF_SESSION} starts of this session wait already"));
+        }
+        Ok(())
+    }
+}
+
+/// A start that is carried out. However that ends, its place is given back and whoever waits for it hears of it.
+struct Carried {
+    modules: Modules,
+    id: SessionId,
+    starter: Option<Starter>,
+    /// Why it came to nothing; `None`: it has its session.
+    why: Option<String>,
+}
+
+impl Drop for Carried {
+    fn drop(&mut self) {
+        lock(&self.modules.0.starts.pending).by_id.remove(&self.id);
+        let Some(why) = &self.why else { return };
+        if let Some(starter) = &self.starter {
+            let problem = Problem::new("start", why.as_str());
+            let more = Params::from_iter([("sessionid".to_owned(), json!(self.id))]);
+            self.modules
+                .failed_with(starter.session, &starter.asked, &problem, more);
+        }
+    }
 }
 
 fn now_ms() -> u64 {
@@ -138,11 +204,17 @@ fn now_ms() -> u64 {
 impl Modules {
     /// `<session:start>`.
     pub(super) fn start_for(&self, session: &Info, asked: &Asked, params: &Params) -> Result<Progress, Problem> {
+        for name in ["content", "hints"] {
+            if given(params, &[name]).is_some() {
+                let why = format!("`{name}` of `session:start` is not supported on this host: leave it out");
+                return Err(Problem::new("notsupported", why));
+            }
+        }
         let src = text(params, &["src", "srcexpr"])?.ok_or_else(|| Problem::invalid("`src` is missing"))?;
         let fields = match params.get("params") {
             None | Some(Value::Null) => Params::new(),
             Some(Value::Object(fields)) => fields.clone(),
-            Some(other) => return Err(Problem::invalid(format!("`params` is {other}, not an object"))),
+            Some(other) => return Err(Problem::invalid(format!("`params` is {}, not an object", kind(other)))),
         };
         let base = self.0.programs.base(session.id);
         document(&src, base.as_ref()).map_err(|why| Problem::new("invalidsrc", why))?;
@@ -176,7 +248,7 @@ impl Modules {
     /// When its document cannot be had, or there is no place for it.
     pub async fn start_now(&self, order: Order) -> Result<SessionId, Refusal> {
         let id = self.new_id()?;
-        self.begin(id, order, None, None).await?;
+        self.begin(id, order, None, None, false).await?;
         Ok(id)
     }
 
@@ -200,21 +272,25 @@ impl Modules {
     /// Whose start is waiting under this id.
     pub fn scheduled(&self, id: SessionId) -> Option<Tenant> {
         let pending = lock(&self.0.starts.pending);
-        let waiting = pending.by_id.get(&id).filter(|p| p.waiting.is_some());
+        let waiting = pending.by_id.get(&id).filter(|p| !p.cancelled);
         waiting.map(|p| p.order.tenant.clone())
     }
 
     /// Takes a start back. False where none waits.
     pub fn cancel_start(&self, id: SessionId) -> bool {
         let mut pending = lock(&self.0.starts.pending);
-        match pending.by_id.get(&id).and_then(|p| p.waiting.as_ref()) {
+        let Some(entry) = pending.by_id.get_mut(&id).filter(|p| !p.cancelled) else {
+            return false;
+        };
+        match &entry.waiting {
             Some(waiting) => {
                 waiting.task.abort();
                 pending.by_id.remove(&id);
-                true
             }
-            None => false,
+            // It has begun: whoever fetches its document finds this.
+            None => entry.cancelled = true,
         }
+        true
     }
 
     /// Has a start happen at its time, or at once.
@@ -226,22 +302,20 @@ impl Modules {
         at_ms: Option<u64>,
     ) -> Result<SessionId, Refusal> {
         let id = self.new_id()?;
+        let bytes = Value::Object(order.params.clone()).to_string().len();
         let mut pending = lock(&self.0.starts.pending);
-        if pending.by_id.len() >= MAX_STARTS {
-            let why = format!("{MAX_STARTS} starts wait already: try again later");
-            return Err(Refusal::NotServing(why));
-        }
-        if let Some(starter) = &starter
-            && pending.of(starter.session) >= MAX_STARTS_OF_SESSION
-        {
-            let why = format!("{MAX_STARTS_OF_SESSION} starts of this session wait already");
-            return Err(Refusal::NotServing(why));
-        }
+        let later = at_ms.is_some();
+        let of = starter.as_ref().map(|s| s.session);
+        let admitted = pending.admit(&order.tenant, of, later, bytes);
+        admitted.map_err(Refusal::NotServing)?;
         let entry = Pending {
             order,
             base,
             starter,
+            later,
+            bytes,
             waiting: None,
+            cancelled: false,
         };
         pending.by_id.insert(id, entry);
         self.wait(&mut pending, id, at_ms.unwrap_or(0));
@@ -281,7 +355,7 @@ impl Modules {
             let mut pending = lock(&self.0.starts.pending);
             let entry = pending.by_id.get_mut(&id);
             let entry = entry.filter(|p| p.waiting.as_ref().is_some_and(|w| w.generation == generation));
-            // From here on it can be neither moved nor taken back.
+            // From here on it cannot be moved, only taken back.
             entry.map(|p| {
                 p.waiting = None;
                 (p.order.clone(), p.base.clone(), p.starter.clone())
@@ -289,15 +363,23 @@ impl Modules {
         };
         let Some((order, base, starter)) = taken else { return };
         let (tenant, src) = (order.tenant.clone(), order.src.clone());
-        let begun = self.begin(id, order, base, starter.as_ref()).await;
-        lock(&self.0.starts.pending).by_id.remove(&id);
-        let Err(refusal) = begun else { return };
-        tracing::warn!(session = %id, %tenant, src, why = refusal.why(), "a session was not started");
-        if let Some(starter) = starter {
-            let problem = Problem::new("start", refusal.why());
-            let more = Params::from_iter([("sessionid".to_owned(), json!(id))]);
-            self.failed_with(starter.session, &starter.asked, &problem, more);
-        }
+        let mut carried = Carried {
+            modules: self.clone(),
+            id,
+            starter: starter.clone(),
+            why: Some(super::lost().description),
+        };
+        carried.why = match self.begin(id, order, base, starter.as_ref(), true).await {
+            Ok(()) => None,
+            // As with one that is taken back while it waits, only who has not heard of it yet is told.
+            Err(Refusal::TakenBack) if starter.is_none_or(|s| s.told) => None,
+            Err(refusal) => {
+                let src = shown_text(&src);
+                let (src, why) = (plain(&src), plain(refusal.why()));
+                tracing::warn!(session = %id, %tenant, %src, %why, "a session was not started");
+                Some(why.into_owned())
+            }
+        };
     }
 
     async fn begin(
@@ -306,6 +388,7 @@ impl Modules {
         order: Order,
         base: Option<Url>,
         starter: Option<&Starter>,
+        arranged: bool,
     ) -> Result<(), Refusal> {
         let by = if starter.is_some() {
             NamedBy::Strategy
@@ -322,6 +405,11 @@ impl Modules {
         let params = Value::Object(params).to_string();
         let runtime = self.runtime().map_err(Refusal::NotServing)?;
         let (tenant, origin) = (order.tenant, order.origin);
+        // Held until it is started: it is either taken back or there.
+        let mut pending = lock(&self.0.starts.pending);
+        if arranged && pending.by_id.remove(&id).is_none_or(|p| p.cancelled) {
+            return Err(Refusal::TakenBack);
+        }
         let mut starters = lock(&self.0.starts.starters);
         self.0
             .programs
@@ -357,13 +445,8 @@ impl Modules {
                 Ok((found.await?, scripted.params))
             }
             Document::Elsewhere(document) => {
-                let compiles = !matches!(document, config::ResolvedDocument::Strategy { .. });
-                // Compiling takes processor time that calls need as well: one at a time.
-                let _turn = match compiles {
-                    true => programs.turn_to_compile().await,
-                    false => None,
-                };
-                let found = programs.find(tenant, &document, by, memory, FETCH_TIMEOUT).await;
+                let found = programs.find(tenant, &document, by, Turn::InTurn, memory, FETCH_TIMEOUT);
+                let found = found.await;
                 Ok((found.map_err(|e| e.to_string())?, Params::new()))
             }
         }
@@ -427,7 +510,14 @@ impl Modules {
             Ended::Done(done) => done_data(done),
             Ended::Failed(_) | Ended::Terminated(_) => None,
         };
-        let event = Event::external(format!("done.start.{session}"), data.map(|d| d.to_string()));
+        let name = format!("done.start.{session}");
+        let mut event = Event::external(name.clone(), data.map(|d| d.to_string()));
+        if let Some(why) = too_large(&event) {
+            if let Ok(runtime) = self.runtime() {
+                runtime.remark(starter, &format!("`{name}` comes without data: {why}"));
+            }
+            event = Event::external(name, None);
+        }
         self.tell(starter, event);
     }
 }
@@ -467,7 +557,7 @@ pub(super) fn document(src: &str, base: Option<&Url>) -> Result<Document, String
         None if base.is_some() && (src.contains('/') || src.ends_with(".scxml")) => return of_web(Web::url(src, base)),
         None => format!("strategy:{src}"),
     };
-    let parsed = config::DocumentRef::parse(&named).map_err(|e| format!("`{src}`: {e}"))?;
+    let parsed = config::DocumentRef::parse(&named).map_err(|e| format!("`{}`: {e}", shown_text(src)))?;
     match parsed
         .expand(&config::CallFacts::default())
         .map_err(|e| e.to_string())?
@@ -513,6 +603,41 @@ mod tests {
         for src in ["sub/x", "ftp://a/", "http://u:p@a/", "file:../x", "", "strategy:"] {
             assert!(document(src, None).is_err(), "{src}");
         }
+    }
+
+    #[test]
+    fn a_tenant_and_a_session_arrange_so_many_starts_and_what_is_due_now_counts_for_itself() {
+        let order = |tenant: &str| Order {
+            tenant: tenant.parse().unwrap(),
+            src: "x".into(),
+            params: Params::new(),
+            origin: String::new(),
+        };
+        let mut all = AllPending::default();
+        let add = |all: &mut AllPending, i: usize, tenant: &str, bytes: usize| {
+            let mut id = [0; 20];
+            id[..8].copy_from_slice(&(i as u64).to_le_bytes());
+            let entry = Pending {
+                order: order(tenant),
+                base: None,
+                starter: None,
+                later: true,
+                bytes,
+                waiting: None,
+                cancelled: false,
+            };
+            all.by_id.insert(SessionId::from_random(id), entry);
+        };
+        let (acme, globex) = (order("acme").tenant, order("globex").tenant);
+        for i in 0..MAX_STARTS_OF_TENANT {
+            assert_eq!(all.admit(&acme, None, true, 0), Ok(()));
+            add(&mut all, i, "acme", 0);
+        }
+        assert!(all.admit(&acme, None, true, 0).unwrap_err().contains("of this tenant"));
+        assert_eq!(all.admit(&acme, None, false, 0), Ok(()));
+        assert_eq!(all.admit(&globex, None, true, 0), Ok(()));
+        add(&mut all, 1_000_000, "globex", MAX_BYTES_OF_TENANT);
+        assert!(all.admit(&globex, None, true, 1).unwrap_err().contains("parameters"));
     }
 
     #[test]

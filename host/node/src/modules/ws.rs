@@ -5,7 +5,7 @@
 //!                         <-- status `resultcode`, body `content` or the params, as JSON <--+
 //! ```
 
-use super::interaction::number;
+use super::interaction::{kind_or_number, number};
 use super::{Modules, Params, Problem, Progress, lock, text};
 use pointsman_contract::SessionId;
 use pointsman_session::runtime::Info;
@@ -54,7 +54,7 @@ impl Modules {
             Some(code) => number(code)
                 .and_then(|n| u16::try_from(n).ok())
                 .filter(|n| (200..600).contains(n))
-                .ok_or_else(|| Problem::invalid(format!("`resultcode` is {code}, not 200-599")))?,
+                .ok_or_else(|| Problem::invalid(format!("`resultcode` is {}, not 200-599", kind_or_number(code))))?,
         };
         let body = ["content", "params"].into_iter().find_map(|name| params.get(name));
         let body = body.cloned().unwrap_or(Value::Null);

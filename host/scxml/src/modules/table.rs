@@ -41,7 +41,11 @@ const SESSION: Module = Module::new("session", "session", "Sessions, and documen
         .attributes(&[
             REQUESTID,
             text("src", &[], "URL."),
-            expr("srcexpr", Text, "URL: absolute, or relative to the document's."),
+            expr(
+                "srcexpr",
+                Text,
+                "URL: absolute, or relative to the document's where that came from a web server.",
+            ),
             expr(
                 "method",
                 Text,
@@ -50,7 +54,11 @@ const SESSION: Module = Module::new("session", "session", "Sessions, and documen
             .or("'get'"),
             expr("enctype", Text, "How parameters are sent, such as `application/json`.")
                 .or("'application/x-www-form-urlencoded'"),
-            expr("type", Text, "What the answer is read as, such as `application/json`."),
+            expr(
+                "type",
+                Text,
+                "What is asked for, such as `application/json`; the answer is text, of 64 KiB at most.",
+            ),
             expr("timeout", Seconds, "Longest wait for the answer."),
             expr("headers", Object, "Headers of the request."),
             expr("maxage", Seconds, "Oldest copy that may be used."),
@@ -70,14 +78,18 @@ const SESSION: Module = Module::new("session", "session", "Sessions, and documen
         .served()
         .attributes(&[
             REQUESTID,
-            text("src", &[], "The document."),
-            expr("srcexpr", Text, "The document."),
+            text(
+                "src",
+                &[],
+                "A strategy's name, `script:NAME`, `file:PATH`, or the URL of a document.",
+            ),
+            expr("srcexpr", Text, "The same."),
             Attribute::new(
                 "sessionid",
                 Location,
                 "Receives nothing: the id is in the data of `session.start.done`.",
             ),
-            expr("idealtime", Text, "When it is to start."),
+            expr("idealtime", Integer, "When it is to start, in milliseconds since 1970."),
             expr("delay", Text, "How long after now it is to start, such as `'10s'`."),
             HINTS,
         ])
@@ -94,8 +106,8 @@ const SESSION: Module = Module::new("session", "session", "Sessions, and documen
         .attributes(&[
             REQUESTID,
             expr("sessionid", Text, "Which one.").required(),
-            expr("idealtime", Text, "When it is to start."),
-            expr("delay", Text, "How long after now it is to start."),
+            expr("idealtime", Integer, "When it is to start, in milliseconds since 1970."),
+            expr("delay", Text, "How long after now it is to start, such as `'10s'`."),
         ])
         .done(&["sessionid"]),
 ]);

@@ -29,12 +29,28 @@ impl Reader<'_> {
             None => self.value(element),
         };
         if let Some(id) = element.attribute("id") {
+            self.check_data_id(id);
             self.remember_data(id);
         }
         Data {
             id: self.required(element, "id").text,
             value,
             at: self.at(element),
+        }
+    }
+
+    /// Scripts of ORS find the data and the functional modules under these names.
+    fn check_data_id(&mut self, id: &Attribute) {
+        let given = id.value.trim();
+        let what = match given {
+            "_data" => "all `<data>` by their ids",
+            "_genesys" => "the functional modules",
+            _ => return,
+        };
+        if self.dialect == Dialect::Ors {
+            let message = format!("{} cannot be the id of `<data>`: it holds {what}", quoted(given));
+            let hint = format!("give it another id, such as `{}`", given.trim_start_matches('_'));
+            self.error("invalid-id", id.span, message, Some(hint));
         }
     }
 

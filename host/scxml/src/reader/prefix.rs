@@ -225,6 +225,8 @@ struct Tokens<'p> {
     /// The last token but white space and comments, before the one that was answered last.
     before: &'p str,
     last: &'p str,
+    /// Of the last line in which a regular expression was looked for.
+    expressions: RegularExpressions,
 }
 
 impl<'p> Tokens<'p> {
@@ -234,6 +236,7 @@ impl<'p> Tokens<'p> {
             at: 0,
             before: "",
             last: "",
+            expressions: RegularExpressions::default(),
         }
     }
 
@@ -262,7 +265,7 @@ impl<'p> Iterator for Tokens<'p> {
                 .get(2..)
                 .and_then(|inside| inside.find("*/"))
                 .map_or(rest.len(), |end| end + 4),
-            '/' if !self.divides() => regular_expression(rest),
+            '/' if !self.divides() => self.expressions.length(self.program, self.at),
             '\'' | '"' | '`' => string(rest, first),
             _ if is_name(first) => rest.find(|character| !is_name(character)).unwrap_or(rest.len()),
             _ => first.len_utf8(),
@@ -295,21 +298,46 @@ fn string(text: &str, quote: char) -> usize {
     text.len()
 }
 
-/// Length of the regular expression that begins here; 1 where there is none after all.
-fn regular_expression(text: &str) -> usize {
-    let (mut escaped, mut class) = (false, false);
-    for (offset, character) in text.char_indices().skip(1) {
-        match character {
-            '\n' => break,
-            _ if escaped => escaped = false,
-            '\\' => escaped = true,
-            '[' => class = true,
-            ']' => class = false,
-            '/' if !class => return offset + 1,
-            _ => {}
+/// Where regular expressions close in one line. Found for the whole line at once, from its end: a line can hold as many `/` as
+/// bytes, and to look for the end of each by itself would take time quadratic in its length.
+#[derive(Default)]
+struct RegularExpressions {
+    /// Where the line begins, as far as it has been asked about.
+    start: usize,
+    /// For each of its bytes: where an expression closes whose inside goes on there, outside and inside of a class (`[...]`).
+    closes: Vec<[Option<u32>; 2]>,
+}
+
+impl RegularExpressions {
+    /// Length of the regular expression that begins with the `/` there; 1 where there is none after all.
+    fn length(&mut self, program: &str, at: usize) -> usize {
+        if at < self.start || at - self.start >= self.closes.len() {
+            let line = program[at..].split('\n').next().unwrap_or_default();
+            self.start = at;
+            self.closes = closes(line.as_bytes());
         }
+        let at = at - self.start;
+        let close = self.closes.get(at + 1).and_then(|after| after[0]);
+        close.map_or(1, |close| close as usize - at)
     }
-    1
+}
+
+/// What [`RegularExpressions`] holds of a line. What counts is ASCII, of which no byte is inside of another character.
+fn closes(line: &[u8]) -> Vec<[Option<u32>; 2]> {
+    let mut closes: Vec<[Option<u32>; 2]> = vec![[None; 2]; line.len()];
+    for (at, byte) in line.iter().enumerate().rev() {
+        let after = |skipped: usize| closes.get(at + skipped).copied().unwrap_or_default();
+        let [outside, inside] = after(1);
+        closes[at] = match byte {
+            // The rest of a character of several bytes that is escaped changes nothing.
+            b'\\' => after(2),
+            b'[' => [inside, inside],
+            b']' => [outside, outside],
+            b'/' => [u32::try_from(at + 1).ok(), inside],
+            _ => [outside, inside],
+        };
+    }
+    closes
 }
 
 #[cfg(test)]
@@ -349,6 +377,37 @@ mod tests {
             assert_eq!(with_prefix(program, "Main.Sub"), expected, "{program}");
         }
         assert_eq!(with_prefix("_my_prefix", "a'\\b"), "'a\\'\\\\b'");
+    }
+
+    #[test]
+    fn a_regular_expression_ends_where_it_closes_in_its_line() {
+        for (program, length) in [
+            ("/a/g", 3),
+            ("/[/]/", 5),
+            ("/\\//", 4),
+            ("/\\é\\//é", 7),
+            ("/[\\]/]/", 7),
+            ("/]/", 3),
+            ("/[a", 1),
+            ("/a\n/", 1),
+            ("/\\\n/", 1),
+            ("/", 1),
+        ] {
+            assert_eq!(RegularExpressions::default().length(program, 0), length, "{program}");
+        }
+        let (mut expressions, program) = (RegularExpressions::default(), "/[=/b/\n/c/ /[/ /d/");
+        let lengths = [0, 3, 7, 11, 15].map(|at| expressions.length(program, at));
+        assert_eq!(lengths, [1, 3, 3, 1, 3]);
+    }
+
+    #[test]
+    fn a_line_of_slashes_takes_time_that_is_linear_in_its_length() {
+        // Looked for one by one, it took minutes to find that none of these begins a regular expression.
+        for piece in ["=/[", "/\\", "/]=[/="] {
+            let program = piece.repeat((2 << 20) / piece.len()) + " + _my_prefix";
+            let expected = program.len() + "'P'".len() - IDENTIFIER.len();
+            assert_eq!(with_prefix(&program, "P").len(), expected, "{piece}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `send` (W3C SCXML 6.2).
 
-use super::Reader;
+use super::action::unquoted;
+use super::{Reader, tag};
 use crate::diagnostic::quoted;
 use crate::expression::string_literal;
 use crate::model::{Attribute, Dialect, Send, Text};
@@ -21,13 +22,22 @@ impl Reader<'_> {
         };
         let ors = |name: &str| self.optional(element, name).filter(|_| self.dialect == Dialect::Ors);
         let (timeout, hints) = (ors("timeout"), ors("hints"));
-        let id = element.attribute("id");
-        let id = id.or_else(|| element.attribute("sendid").filter(|_| self.dialect == Dialect::Ors));
+        if self.dialect == Dialect::Ors {
+            self.without_effect(element);
+        }
+        let id = match self.dialect {
+            Dialect::W3c => element.attribute("id").map(|id| id.value.clone()),
+            // An expression to `cancel`, which names the same event: authors put it in quotes in both.
+            Dialect::Ors => {
+                let id = element.attribute("id").or_else(|| element.attribute("sendid"));
+                id.map(|id| unquoted(&id.value).to_owned())
+            }
+        };
         let send = Send {
             event: self.valued(element, "event", "eventexpr"),
             target: self.valued(element, "target", "targetexpr"),
             processor,
-            id: id.map(|attribute| attribute.value.clone()),
+            id,
             idlocation: self.optional(element, "idlocation"),
             delay: self.valued(element, "delay", "delayexpr"),
             timeout,
@@ -51,6 +61,22 @@ impl Reader<'_> {
                 at: self.files.position(span),
             })
             .collect()
+    }
+
+    /// Attributes of ORS that change nothing here.
+    fn without_effect(&mut self, element: &Element) {
+        for (name, hint) in [
+            (
+                "timeout",
+                "to give up waiting for an answer, send a delayed event and cancel it when the answer comes",
+            ),
+            ("hints", "what the receiver is to know goes into `<param>`"),
+        ] {
+            if let Some(attribute) = element.attribute(name) {
+                let message = format!("`{name}` of {} has no effect in this version", tag(element));
+                self.warning("ignored-attribute", attribute.name_span, message, Some(hint.to_owned()));
+            }
+        }
     }
 
     fn check_send(&mut self, element: &Element, send: &Send) {

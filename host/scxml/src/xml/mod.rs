@@ -89,7 +89,9 @@ impl Element {
     }
 
     /// All characters directly in it, with the place of the first: the whole text where there are no child elements. White
-    /// space around an included text is left out, so that the place is the one of the included text.
+    /// space around an included text is left out, so that the place is the one of the included text. A text of pieces that do
+    /// not follow one another in one file has the place of the element: lines counted from that of one piece would be wrong in
+    /// the others.
     pub fn characters(&self) -> (String, Span) {
         let mut pieces: Vec<&Characters> = self.texts().collect();
         if pieces.iter().any(|piece| piece.span.file != self.inner.file) {
@@ -107,7 +109,15 @@ impl Element {
                     ..self.inner
                 },
             ),
-            [first, ..] => (pieces.iter().map(|piece| piece.text.as_str()).collect(), first.span),
+            [first, rest @ ..] => {
+                let before = pieces.iter().map(|piece| piece.span);
+                let follows = |(before, piece): (Span, &&Characters)| {
+                    piece.span.file == before.file && piece.span.start >= before.end
+                };
+                let in_one = before.zip(rest).all(follows);
+                let place = if in_one { first.span } else { self.tag };
+                (pieces.iter().map(|piece| piece.text.as_str()).collect(), place)
+            }
         }
     }
 

@@ -17,7 +17,8 @@ Examples:
   pointsman conformance ../shared/w3c-irp --table w3c.md
 
 Exit code: 1 when a test fails. Tests that a person is to judge are judged by what that person would look for; those of other
-datamodels are listed and not run.")]
+datamodels are listed and not run. Tests of the Basic HTTP processor post to themselves: the session hears itself without a
+network, so they say nothing about HTTP. The table marks them as looped.")]
 pub(crate) struct Conformance {
     /// The suite: a folder with its index.json
     folder: PathBuf,

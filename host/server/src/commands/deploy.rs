@@ -7,7 +7,7 @@ use clap::Args;
 use pointsman_api::types::{DeployRequest, Deployed, StrategyName, TenantName};
 use pointsman_compiler::component_of_module;
 use pointsman_scxml::model::SourceFile;
-use pointsman_scxml::render;
+use pointsman_scxml::{lint, render};
 use pointsman_simulate::{Document, read_file};
 use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;
@@ -111,8 +111,10 @@ impl Deploy {
         }
         let document = Document::read(&self.file, self.root.as_deref())?;
         let files = document.shown_files();
-        if !document.warnings.is_empty() {
-            eprintln!("{}", render(&document.warnings, &files));
+        // What the reader warns of, the server says as well, with what the compiler finds; what only people can judge is said here.
+        let lints = lint::check(&document.model);
+        if !lints.is_empty() {
+            eprintln!("{}", render(&lints, &files));
         }
         let request = DeployRequest {
             document: document.text,

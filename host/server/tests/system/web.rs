@@ -50,7 +50,7 @@ impl Peer {
                 };
                 // Nobody looks at it any more when the test is over.
                 let _over = sender.send(entry);
-                if parts.uri.path() == "/never" {
+                if parts.uri.path().ends_with("/never") {
                     std::future::pending::<()>().await;
                 }
                 answer(parts.uri.path())
@@ -83,6 +83,14 @@ fn answers(path: &str) -> Response {
         "/crm/missing" => StatusCode::NOT_FOUND.into_response(),
         "/crm/large" => "x".repeat(70_000).into_response(),
         "/crm/away" => (StatusCode::FOUND, [(header::LOCATION, "/private")]).into_response(),
+        "/crm/aged" => (
+            [
+                (header::CACHE_CONTROL, "max-age=60"),
+                (header::AGE, "18446744073709551615"),
+            ],
+            "old",
+        )
+            .into_response(),
         "/crm/busy" => StatusCode::SERVICE_UNAVAILABLE.into_response(),
         "/docs/child.scxml" => CHILD.into_response(),
         "/docs/answer.json" => "42".into_response(),
@@ -307,6 +315,73 @@ fn a_fetch_that_comes_to_nothing_is_an_event_with_a_reason() {
 }
 
 #[test]
+fn an_age_beyond_all_bounds_costs_no_answer() {
+    let peer = Peer::start(answers);
+    let node = node(&peer);
+    let fetch = format!("<session:fetch srcexpr=\"'{}'\"/>", peer.url("/crm/aged"));
+    for _ in 0..3 {
+        let events = run(&node, &fetch, 1);
+        assert_eq!(
+            (&events[0]["name"], &events[0]["data"]["content"]),
+            (&json!("session.fetch.done"), &json!("old"))
+        );
+    }
+}
+
+#[test]
+fn a_refusal_fits_into_its_event_whatever_it_is_about_and_quotes_no_value() {
+    let peer = Peer::start(answers);
+    let node = node(&peer);
+    let url = peer.url("/crm/customer");
+    let large = "'secret'.repeat(8000)";
+    for (body, error) in [
+        (
+            format!("<session:fetch src=\"{url}\" headers=\"[{large}]\"/>"),
+            "invalidattribute",
+        ),
+        (
+            format!("<session:fetch src=\"{url}\" method=\"{large}\"/>"),
+            "invalidattribute",
+        ),
+        (
+            format!("<session:fetch srcexpr=\"'{url}?' + {large}\"/>"),
+            "invaliddestination",
+        ),
+        (format!("<session:terminate sessionid=\"{large}\"/>"), "unknown"),
+        ("<session:start src=\"x\" hints=\"{ a: 1 }\"/>".into(), "notsupported"),
+    ] {
+        let events = run(&node, &body, 1);
+        let data = &events[0]["data"];
+        assert_eq!(data["error"], error, "{data}");
+        assert!(data["description"].as_str().unwrap().len() <= 512, "{data}");
+    }
+}
+
+#[test]
+fn outcomes_wait_where_their_session_has_no_room_for_them() {
+    let peer = Peer::start(answers);
+    let node = node(&peer);
+    node.deploy("acme", "idle", &CHILD.replace("src=\"answer.json\"", "expr=\"7\""));
+    let later = collector("<session:start src=\"idle\" delay=\"'3600s'\"/>").replace(
+        "<transition event=\"*\">",
+        &format!(
+            "<transition event=\"session.start.done\">{}</transition><transition event=\"*\">",
+            "<session:updatestart sessionid=\"_event.data.sessionid\" delay=\"'3600s'\"/>".repeat(300)
+        ),
+    );
+    let later = later.replacen("version=\"1.0\"", "version=\"1.0\" _eventLimit=\"1\"", 1);
+    node.deploy("acme", "many", &later);
+    let session = start(&node, "many");
+    // There is no room for the question either while they wait.
+    std::thread::sleep(Duration::from_secs(2));
+    let events = heard(&node, &session, 300);
+    assert!(
+        events.iter().all(|e| e["name"] == "session.updatestart.done"),
+        "{events:?}"
+    );
+}
+
+#[test]
 fn a_session_has_so_many_fetches_in_work_and_takes_them_with_it_when_it_ends() {
     let peer = Peer::start(answers);
     let plan = Plan::new();
@@ -474,6 +549,15 @@ fn rest_starts_a_session_at_its_time_and_takes_it_back() {
         404
     );
     assert_eq!((terminate(), terminate()), (200, 404));
+    let never = format!("<session:start src=\"{}\" delay=\"'300ms'\"/>", peer.url("/docs/never"));
+    let arranged = run(&node, &never, 1);
+    let id = arranged[0]["data"]["sessionid"].as_str().unwrap();
+    assert_eq!(peer.next().what, "GET /docs/never");
+    let terminate = || {
+        node.rest(Method::POST, &format!("/scxml/session/{id}/terminate"), None)
+            .0
+    };
+    assert_eq!((terminate(), terminate()), (200, 404), "while its document is fetched");
     let (status, far) = at(400 * 24 * 3_600_000);
     assert_eq!((status, &far["code"]), (400, &json!("not-started")), "{far}");
 }

@@ -5,10 +5,19 @@
 //!   send event, params      POST, a form: _scxmleventname=EVENT&NAME=VALUE...        event EVENT, _event.data.NAME
 //!   send content (text)     POST, the text percent-encoded                           event HTTP.POST, _event.data the text
 //!   send content (XML)      POST, application/xml                                    event HTTP.POST, _event.data a document
+//!   send content (others)   POST, application/json                                   event HTTP.POST, _event.data the value
 //! ```
 //!
 //! An event's name goes into the query where the body is taken by `content`. A session that sends to its own location is
 //! given the event at once and in order, made of the same text that would have travelled.
+//!
+//! What a `send` holds does not say whether it came of parameters or of `<content>` (C.2.2 has the latter as the body). So an
+//! object goes by what is in it: where each value is a scalar, or a list of scalars, it travels as a form, each value of a list
+//! as a parameter of that name; where one is not, a form could only hold JSON in a parameter, and the object travels as JSON.
+//! A form has no types: its values arrive as strings, and a list of one as its value.
+//!
+//! A text is percent-encoded and called a form, although it is none: that is the default encoding of C.2.2, and W3C's test 520
+//! looks for the text in that shape. Who reads it as `text/plain` has to decode it.
 
 use pointsman_contract::{BASIC_HTTP_PROCESSOR, Event, MAX_EVENT_DATA, Send};
 use serde_json::{Map, Value};
@@ -59,7 +68,7 @@ pub fn message(send: &Send, target: &str) -> Message {
     let data = send.data.as_deref().and_then(|d| serde_json::from_str(d).ok());
     let (content_type, body) = match data {
         None => (FORM, form(&send.event, &Map::new())),
-        Some(Value::Object(parameters)) => (FORM, form(&send.event, &parameters)),
+        Some(Value::Object(parameters)) if parameters.values().all(fits_form) => (FORM, form(&send.event, &parameters)),
         Some(Value::String(text)) if send.xml => ("application/xml", text),
         // As forms have it, with %20 for blanks: C.2.2 has forms as the default encoding, and W3C's test 520 looks for it.
         Some(Value::String(text)) => (FORM, encoded(&text).replace('+', "%20")),
@@ -83,17 +92,29 @@ fn encoded(text: &str) -> String {
     form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
+/// A form can hold it without JSON: a scalar, or a list of some. Of an empty list nothing would be left.
+fn fits_form(value: &Value) -> bool {
+    let scalar = |value: &Value| !value.is_object() && !value.is_array();
+    match value {
+        Value::Array(values) => !values.is_empty() && values.iter().all(scalar),
+        value => scalar(value),
+    }
+}
+
 fn form(event: &str, parameters: &Map<String, Value>) -> String {
     let mut out = form_urlencoded::Serializer::new(String::new());
     if !event.is_empty() {
         out.append_pair(EVENT_NAME, event);
     }
     for (name, value) in parameters {
-        match value {
-            Value::String(text) => out.append_pair(name, text),
-            Value::Null => out.append_pair(name, ""),
-            other => out.append_pair(name, &other.to_string()),
-        };
+        let values = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+        for value in values {
+            match value {
+                Value::String(text) => out.append_pair(name, text),
+                Value::Null => out.append_pair(name, ""),
+                other => out.append_pair(name, &other.to_string()),
+            };
+        }
     }
     out.finish()
 }
@@ -223,14 +244,30 @@ mod tests {
         let data = r#"{"a":"1 + 2","list":[1,"x"],"n":2,"none":null}"#;
         let sent = message(&send("test.it", Some(data)), AT);
         assert_eq!(sent.url, AT);
-        assert_eq!(
-            sent.body,
-            "_scxmleventname=test.it&a=1+%2B+2&list=%5B1%2C%22x%22%5D&n=2&none="
-        );
+        assert_eq!(sent.body, "_scxmleventname=test.it&a=1+%2B+2&list=1&list=x&n=2&none=");
         let (name, data, _) = heard(&send("test.it", Some(data)));
         assert_eq!(name, "test.it");
-        assert_eq!(data.unwrap(), r#"{"a":"1 + 2","list":"[1,\"x\"]","n":"2","none":""}"#);
+        assert_eq!(data.unwrap(), r#"{"a":"1 + 2","list":["1","x"],"n":"2","none":""}"#);
         assert_eq!(heard(&send("test", None)), ("test".into(), None, false));
+    }
+
+    #[test]
+    fn an_object_that_no_form_can_hold_is_the_body_as_json() {
+        for data in [
+            r#"{"a":{"b":1}}"#,
+            r#"{"a":1,"list":[1,[2]]}"#,
+            r#"{"list":[{}]}"#,
+            r#"{"list":[]}"#,
+        ] {
+            let sent = message(&send("", Some(data)), AT);
+            assert_eq!(
+                (sent.url.as_str(), sent.content_type, sent.body.as_str()),
+                (AT, "application/json", data)
+            );
+            let named = send("test.it", Some(data));
+            assert_eq!(message(&named, AT).url, format!("{AT}?_scxmleventname=test.it"));
+            assert_eq!(heard(&named), ("test.it".into(), Some(data.into()), false));
+        }
     }
 
     #[test]

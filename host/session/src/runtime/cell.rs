@@ -15,7 +15,7 @@ use crate::core::{
 };
 use pointsman_contract::{
     Cancel, Command, CommandId, Ended, Epoch, Event, EventKind, Failure, FailureCode, Inspection, Invoke, LogEntry,
-    SCXML_PROCESSOR, Step, TraceEntry,
+    MAX_EVENT_DATA, SCXML_PROCESSOR, Step, TraceEntry,
 };
 use pointsman_store::{Append, AppendError, Appended, Parent};
 use std::{
@@ -561,7 +561,7 @@ impl Cell {
         if !lock(&cell.children).left(&parent.invoke, self.info.id) {
             return;
         }
-        let event = match ended {
+        let mut event = match ended {
             Ended::Done(done) => Event {
                 invokeid: Some(parent.invoke.clone()),
                 origin: Some(address(self.info.id)),
@@ -571,6 +571,16 @@ impl Cell {
             Ended::Failed(failure) => invocation_error(&parent.invoke, &failure.to_string()),
             Ended::Terminated(reason) => invocation_error(&parent.invoke, reason),
         };
+        let size = event.size();
+        if size > MAX_EVENT_DATA {
+            // That it is over matters more than with what.
+            event.data = None;
+            let text = format!(
+                "`{}` comes without its data: with it, it has {size} bytes, and a session takes at most {MAX_EVENT_DATA}",
+                event.name
+            );
+            cell.remark(runtime, runtime.now_ms(), error_line(&text));
+        }
         if let Err(error) = runtime.receive(parent.session, event, Importance::Reserved) {
             tracing::warn!(session = %self.info.id, parent = %parent.session, %error, "nobody heard of a child's end");
         }
@@ -635,13 +645,31 @@ fn what(command: &Command) -> String {
         Command::Send(send) => format!(
             "send of `{}` to `{}`",
             send.event,
-            send.target.as_deref().unwrap_or_default()
+            shown(send.target.as_deref().unwrap_or_default())
         ),
         Command::Request(request) => format!("`{}.{}`", request.module, request.action),
         Command::Invoke(invoke) => format!("invoke `{}`", invoke.id),
         Command::Cancel(Cancel { sendid: id, .. }) | Command::CancelInvoke(id) => format!("cancel `{id}`"),
         Command::Raise(event) => format!("raise `{}`", event.name),
     }
+}
+
+/// A target as logs may show it. In what is left out there can be secrets: user, password, query, and in a session's location
+/// the token that lets whoever has it post to the session.
+fn shown(target: &str) -> String {
+    let (scheme, rest) = match target.find("//") {
+        Some(at) => target.split_at(at + 2),
+        // An address of the SCXML processor, or nothing that a message can be sent to.
+        None => return target.split('?').next().unwrap_or_default().to_owned(),
+    };
+    let rest = rest.split(['?', '#']).next().unwrap_or_default();
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    let path = match path.rfind('/') {
+        Some(end) if path.contains("/basichttp/") => format!("{}/...", &path[..end]),
+        _ => path.to_owned(),
+    };
+    format!("{scheme}{host}{path}")
 }
 
 /// What a parent hears of an invocation that cannot go on (W3C SCXML 6.4).
@@ -675,5 +703,32 @@ fn panic_failure(panic: &(dyn Any + Send)) -> Failure {
     Failure {
         code: FailureCode::Internal,
         message: format!("a panic: {}", text.unwrap_or("without a message")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shown;
+
+    #[test]
+    fn a_target_is_shown_without_what_may_be_secret_in_it() {
+        for (target, expected) in [
+            ("#_parent", "#_parent"),
+            ("#_scxml_abc", "#_scxml_abc"),
+            ("", ""),
+            ("name?key=secret", "name"),
+            ("https://host", "https://host"),
+            ("https://host?key=secret", "https://host"),
+            ("https://host/a/b?key=secret#part", "https://host/a/b"),
+            ("https://host/a#token", "https://host/a"),
+            ("https://user:secret@host:8443/a", "https://host:8443/a"),
+            ("//user:s@cret@host/a@b", "//host/a@b"),
+            (
+                "https://node/scxml/session/S/basichttp/token?x=1",
+                "https://node/scxml/session/S/basichttp/...",
+            ),
+        ] {
+            assert_eq!(shown(target), expected, "{target}");
+        }
     }
 }

@@ -307,10 +307,13 @@ impl Runtime {
         let started_ms = inner.now_ms();
         let settings = program.settings();
         let of_host = &inner.options.session;
-        let max_waiting = settings
-            .max_waiting
-            .map_or(of_host.max_waiting, |own| own.min(of_host.max_waiting));
-        let max_age_ms = match (settings.max_age_ms, of_host.max_age_ms) {
+        // Zero settles nothing: it must not lift the host's limit on the age, where zero is none, nor shut the session off.
+        let (own_waiting, own_age_ms) = (
+            settings.max_waiting.filter(|own| *own > 0),
+            settings.max_age_ms.filter(|own| *own > 0),
+        );
+        let max_waiting = own_waiting.map_or(of_host.max_waiting, |own| own.min(of_host.max_waiting));
+        let max_age_ms = match (own_age_ms, of_host.max_age_ms) {
             (Some(own), 0) => own,
             (Some(own), longest) => own.min(longest),
             (None, longest) => longest,

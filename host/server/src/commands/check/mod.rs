@@ -74,7 +74,16 @@ impl Check {
         let mut refused = false;
         let mut kept = Vec::new();
         for path in &self.files {
-            let findings = findings(&simulator, &compiler, path, self.root.as_deref())?;
+            let findings = match findings(&simulator, &compiler, path, self.root.as_deref()) {
+                Ok(findings) => findings,
+                // One that cannot be read does not hide what there is to say of the others.
+                Err(failure) if self.files.len() > 1 => {
+                    let _code = failure.report();
+                    refused = true;
+                    continue;
+                }
+                Err(failure) => return Err(failure),
+            };
             refused |= findings.refused();
             match self.format {
                 Format::Text => findings.text(path)?,
