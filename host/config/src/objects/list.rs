@@ -26,19 +26,12 @@ pub struct ListItems(pub BTreeMap<String, ListItem>);
 
 impl Setting for ListItems {
     fn read(value: Value<'_, '_>, reader: &mut Reader<'_>) -> Read<Self> {
-        let table = reader.table(value, "items, each a table of keys and values")?;
-        let mut items = BTreeMap::new();
-        for (name, node) in table.entries {
-            let value = Value {
-                node,
-                source: value.source,
-            };
-            let path = reader.path_of(name.get_ref());
-            reader.origins.insert(path.clone(), value.place());
-            let item = reader.within(path, |reader| read_item(value, reader));
-            items.extend(item.map(|item| (name.get_ref().to_string(), item)));
-        }
-        Some(ListItems(items))
+        let items = reader.entries(value, "items, each a table of keys and values", |reader, value| {
+            reader.entries(value, "keys and values, each a string", |reader, value| {
+                reader.string(value, "a string, as in ORS").map(str::to_owned)
+            })
+        });
+        items.map(ListItems)
     }
 
     fn show(&self) -> Shown {
@@ -56,20 +49,4 @@ fn field(key: &str, shown: Shown) -> Field {
         shown,
         effect: Effect::Immediate,
     }
-}
-
-fn read_item(value: Value<'_, '_>, reader: &mut Reader<'_>) -> Read<ListItem> {
-    let table = reader.table(value, "keys and values, each a string")?;
-    let mut item = BTreeMap::new();
-    for (key, node) in table.entries {
-        let value = Value {
-            node,
-            source: value.source,
-        };
-        let path = reader.path_of(key.get_ref());
-        reader.origins.insert(path.clone(), value.place());
-        let text = reader.within(path, |reader| reader.string(value, "a string, as in ORS"));
-        item.extend(text.map(|text| (key.get_ref().to_string(), text.to_owned())));
-    }
-    Some(item)
 }

@@ -58,21 +58,10 @@ pub struct ScriptParameters(pub BTreeMap<String, Template>);
 
 impl Setting for ScriptParameters {
     fn read(value: Value<'_, '_>, reader: &mut Reader<'_>) -> Read<Self> {
-        let table = reader.table(value, "parameters, each a string")?;
-        let mut parameters = BTreeMap::new();
-        for (key, node) in table.entries {
-            let value = Value {
-                node,
-                source: value.source,
-            };
-            let path = reader.path_of(key.get_ref());
-            reader.origins.insert(path.clone(), value.place());
-            let text = reader.within(path, |reader| reader.string(value, "a string, as in ORS"));
-            if let Some(text) = text {
-                parameters.insert(key.get_ref().to_string(), Template::data(text));
-            }
-        }
-        Some(ScriptParameters(parameters))
+        let parameters = reader.entries(value, "parameters, each a string", |reader, value| {
+            reader.string(value, "a string, as in ORS").map(Template::data)
+        });
+        parameters.map(ScriptParameters)
     }
 
     fn show(&self) -> Shown {

@@ -2,6 +2,7 @@
 
 use super::{Found, Read, Reader, Setting, Table, Value};
 use crate::source::Place;
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use toml::de::DeValue;
 
@@ -65,6 +66,28 @@ impl Reader<'_> {
             self.mistyped(value, expected);
         }
         text
+    }
+
+    /// A table whose keys are the operator's own: each entry as `read` takes it. One with a mistake is left out, and reported.
+    pub fn entries<T>(
+        &mut self,
+        value: Value<'_, '_>,
+        expected: &str,
+        mut read: impl FnMut(&mut Self, Value<'_, '_>) -> Read<T>,
+    ) -> Read<BTreeMap<String, T>> {
+        let table = self.table(value, expected)?;
+        let mut entries = BTreeMap::new();
+        for (key, node) in table.entries {
+            let value = Value {
+                node,
+                source: value.source,
+            };
+            let path = self.path_of(key.get_ref());
+            self.origins.insert(path.clone(), value.place());
+            let entry = self.within(path, |reader| read(reader, value));
+            entries.extend(entry.map(|entry| (key.get_ref().to_string(), entry)));
+        }
+        Some(entries)
     }
 
     pub fn table<'t, 'i>(&mut self, value: Value<'t, 'i>, expected: &str) -> Read<Table<'t, 'i>> {
