@@ -332,7 +332,7 @@ impl Session {
             None => self.payload(&send.namelist, &send.params)?,
         };
         if self.chart.of_ors && processor.as_deref() == Some("fm") {
-            return self.send_to_module(event, target, id, delay_ms, data);
+            return self.send_to_module(event, target, delay_ms, data);
         }
         let scxml = match processor.as_deref() {
             None | Some("" | "scxml" | SCXML) => true,
@@ -379,7 +379,6 @@ impl Session {
         &mut self,
         event: Option<String>,
         target: Option<String>,
-        id: Option<String>,
         delay_ms: u64,
         data: Option<Value>,
     ) -> Result<(), Stop> {
@@ -390,8 +389,7 @@ impl Session {
             return Err(error("a request to a functional module cannot be delayed"));
         }
         let module = target.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned();
-        // The author's id names the send, which may be done often; a request's is its own.
-        let _of_the_send = id;
+        // Not the author's: that names the send, which may be done often.
         let id = self.new_id(&module);
         let params = match data {
             Some(v) => v.json()?,

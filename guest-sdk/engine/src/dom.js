@@ -90,8 +90,11 @@
     replaceChild(node, old) {
       if (!isNode(old) || old.#parent !== this) fail('NotFoundError', 'it is not a child of this node');
       if (node === old) return old;
-      this.insertBefore(node, old);
-      return this.removeChild(old);
+      // First away with it: a document has one element only. What cannot be put there leaves all as it was.
+      const before = old.#next;
+      this.removeChild(old);
+      try { this.insertBefore(node, before); } catch (e) { this.insertBefore(old, before); throw e; }
+      return old;
     }
     remove() { if (this.#parent) this.#parent.removeChild(this); }
     cloneNode(deep) {

@@ -239,6 +239,10 @@ fn nodes_go_where_they_are_put_and_belong_to_the_document_that_they_are_in() {
             "true",
         ),
         (
+            "(function () { var old = d.documentElement; return (d.replaceChild(d.createElement('root'), old) === old) + String(d) })()",
+            "true<root/>",
+        ),
+        (
             "(function () { try { d.documentElement.replaceChild(d, d.documentElement.firstChild) } catch (e) { return e.name + d.documentElement.childNodes.length } })()",
             "HierarchyRequestError4",
         ),
