@@ -74,29 +74,32 @@ const SESSION: Module = Module::new("session", "session", "Sessions, and documen
         .one_of(&["src", "srcexpr"])
         .content()
         .done(&["content", "hints", "status"]),
-    Action::new("start", "Starts another session.")
-        .served()
-        .attributes(&[
-            REQUESTID,
-            text(
-                "src",
-                &[],
-                "A strategy's name, `script:NAME`, `file:PATH`, or the URL of a document.",
-            ),
-            expr("srcexpr", Text, "The same."),
-            Attribute::new(
-                "sessionid",
-                Location,
-                "Receives nothing: the id is in the data of `session.start.done`.",
-            ),
-            expr("idealtime", Integer, "When it is to start, in milliseconds since 1970."),
-            expr("delay", Text, "How long after now it is to start, such as `'10s'`."),
-            HINTS,
-        ])
-        .one_of(&["src", "srcexpr"])
-        .content()
-        .done(&["sessionid"])
-        .events(&[Event::new("done.start.SESSIONID", &[], "The other session has ended.")]),
+    Action::new(
+        "start",
+        "Starts another session. With `content` or `hints` it is refused in this version.",
+    )
+    .served()
+    .attributes(&[
+        REQUESTID,
+        text(
+            "src",
+            &[],
+            "A strategy's name, `script:NAME`, `file:PATH`, or the URL of a document.",
+        ),
+        expr("srcexpr", Text, "The same."),
+        Attribute::new(
+            "sessionid",
+            Location,
+            "Receives nothing: the id is in the data of `session.start.done`.",
+        ),
+        expr("idealtime", Integer, "When it is to start, in milliseconds since 1970."),
+        expr("delay", Text, "How long after now it is to start, such as `'10s'`."),
+        HINTS,
+    ])
+    .one_of(&["src", "srcexpr"])
+    .content()
+    .done(&["sessionid"])
+    .events(&[Event::new("done.start.SESSIONID", &[], "The other session has ended.")]),
     Action::new("terminate", "Ends another session.")
         .served()
         .attributes(&[REQUESTID, expr("sessionid", Text, "Which one.").required(), REASON])
